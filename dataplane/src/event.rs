@@ -1,0 +1,79 @@
+//! What a worker tells control: mbufs that are not user traffic, and facts.
+
+use std::net::IpAddr;
+
+use dpdk::Mbuf;
+
+/// A packet for the control thread, whole, as received.
+#[derive(Debug)]
+pub struct Punt {
+    /// The frame, from its Ethernet header.
+    pub mbuf: Mbuf,
+    /// Port it came from.
+    pub port: u16,
+    /// Why it is not user traffic.
+    pub reason: PuntReason,
+}
+
+/// A packet from the control thread, whole, from its Ethernet header.
+#[derive(Debug)]
+pub struct Inject {
+    /// The frame.
+    pub mbuf: Mbuf,
+    /// Port to send it on.
+    pub port: u16,
+}
+
+/// Why a packet goes to control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PuntReason {
+    /// Neighbour Discovery, MLD or ARP on any port.
+    Neighbour,
+    /// To an own address, next header 135 or 50 (or UDP 5436, 4191).
+    Signalling,
+    /// To an own address, anything else that is not a tunnel packet.
+    Local,
+    /// User packet that needs an ICMP error from the box: the error is control's to build.
+    IcmpError(IcmpError),
+}
+
+/// Which ICMP error a user packet needs. The punted frame is the packet as received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IcmpError {
+    /// ICMPv6 type 2 / ICMPv4 3/4 with this MTU.
+    TooBig {
+        /// Octets.
+        mtu_bytes: u16,
+    },
+    /// ICMPv6 3/0 / ICMPv4 11/0.
+    HopLimit,
+    /// ICMPv6 1/3: the destination is not attached (RFC 2473 section 8).
+    Unreachable,
+}
+
+/// A fact, small and `Copy`; when the ring is full it is counted and dropped, because the next packet
+/// raises it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Packets from one mobile address to another pass through this node without a path.
+    PairTalks {
+        /// Source address.
+        source: IpAddr,
+        /// Destination address.
+        destination: IpAddr,
+        /// Packets since the last report of the pair.
+        packets: u32,
+    },
+    /// A tunnel has packets but no next hop.
+    TunnelUnresolved {
+        /// Its remote address.
+        remote: IpAddr,
+    },
+    /// A table is full: an update was not applied (its number still counts as applied).
+    TableFull {
+        /// `home`, `pair`.
+        table: &'static str,
+        /// Number of the update.
+        number: u64,
+    },
+}

@@ -1,0 +1,185 @@
+//! What control tells a worker: one [`Update`] is one change, applied whole or not at all.
+//!
+//! Updates are plain `Copy` values, so a worker neither allocates nor frees when it applies one. The
+//! caller keeps the order: a tunnel or link is set before an entry points to its slot, and cleared after
+//! the last one that did (rule 3 of the house: a packet is moved by a complete entry or by none).
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+/// An update with its number; numbers rise by one from 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Numbered {
+    /// Published as "applied" once every earlier update has been applied too.
+    pub number: u64,
+    /// The change.
+    pub update: Update,
+}
+
+/// Index of a tunnel, chosen by control, below `WorkerConfig::tunnels`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TunnelSlot(pub u32);
+
+/// Index of an access link, chosen by control, below `WorkerConfig::links`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkSlot(pub u32);
+
+/// Index of a path's packet and byte counters, chosen by control, below `WorkerConfig::paths`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PathSlot(pub u32);
+
+/// One change of a worker's state. Setting what is there replaces it in one step.
+#[derive(Debug, Clone, Copy)]
+pub enum Update {
+    /// Set a tunnel.
+    Tunnel {
+        /// Slot.
+        slot: TunnelSlot,
+        /// What it is.
+        tunnel: TunnelSpec,
+    },
+    /// Clear a tunnel that nothing points to.
+    TunnelClear {
+        /// Slot.
+        slot: TunnelSlot,
+    },
+    /// Set an access link.
+    Link {
+        /// Slot.
+        slot: LinkSlot,
+        /// What it is.
+        link: LinkSpec,
+    },
+    /// Clear a link that nothing points to.
+    LinkClear {
+        /// Slot.
+        slot: LinkSlot,
+    },
+    /// Set what happens to traffic from and to a home.
+    Home {
+        /// An HNP, or an IPv4 home address as a /32.
+        home: IpNet,
+        /// What happens.
+        action: HomeAction,
+    },
+    /// Forget a home.
+    HomeClear {
+        /// An HNP, or an IPv4 home address as a /32.
+        home: IpNet,
+    },
+    /// Set what happens to packets from one home to another, in that direction.
+    Pair {
+        /// Source home.
+        source: IpNet,
+        /// Destination home.
+        destination: IpNet,
+        /// What happens.
+        action: PairAction,
+        /// Where its packets are counted.
+        path: PathSlot,
+    },
+    /// Forget a pair.
+    PairClear {
+        /// Source home.
+        source: IpNet,
+        /// Destination home.
+        destination: IpNet,
+    },
+    /// LMA: the next hop towards the network.
+    NetworkNextHop {
+        /// Port and link-layer addresses; none while the neighbour is not resolved.
+        next_hop: Option<NextHop>,
+    },
+    /// Nothing; its number can be waited for.
+    Fence,
+}
+
+/// A tunnel: a prepared header, and who may send to us through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelSpec {
+    /// Outer source: our address.
+    pub local: IpAddr,
+    /// Outer destination, and the only outer source accepted from the tunnel.
+    pub remote: IpAddr,
+    /// Outer hop limit.
+    pub hop_limit: u8,
+    /// Largest inner packet, octets (RFC 2473 section 7).
+    pub mtu_bytes: u16,
+    /// Where it leaves; none while the neighbour is not resolved: packets are dropped and counted.
+    pub next_hop: Option<NextHop>,
+}
+
+/// An Ethernet next hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextHop {
+    /// DPDK port number.
+    pub port: u16,
+    /// Our link-layer address there.
+    pub source_mac: [u8; 6],
+    /// The neighbour's.
+    pub destination_mac: [u8; 6],
+}
+
+/// An access link (point-to-point: one MN).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkSpec {
+    /// DPDK port number.
+    pub port: u16,
+    /// 802.1Q VLAN identifier.
+    pub vlan: Option<u16>,
+    /// Our link-layer address: the domain's fixed one (RFC 6543).
+    pub source_mac: [u8; 6],
+    /// The MN's; also the only source accepted on the link.
+    pub mn_mac: [u8; 6],
+    /// Largest IP packet on the link, octets.
+    pub mtu_bytes: u16,
+}
+
+/// What happens to traffic from and to a home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HomeAction {
+    /// MAG: attached here. From `link` only; up into `lma` unless a pair says otherwise; down from `lma`
+    /// or from a tunnel that a pair allows.
+    Attached {
+        /// Access link.
+        link: LinkSlot,
+        /// Tunnel to the anchor.
+        lma: TunnelSlot,
+    },
+    /// LMA: anchored here, at present behind this tunnel.
+    Anchored {
+        /// Tunnel to the MAG.
+        mag: TunnelSlot,
+    },
+    /// LMA: anchored here, but its traffic is dropped and counted.
+    Suspended,
+    /// LMA: anchored at a peer LMA; forwarded to the network, but reported when an own home talks to it.
+    PeerAnchored,
+}
+
+/// What happens to packets of a (source, destination) pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairAction {
+    /// MAG: from the access link into this tunnel instead of the anchor's.
+    Send {
+        /// Tunnel to the other MAG.
+        tunnel: TunnelSlot,
+    },
+    /// MAG: accepted from this tunnel, beside the anchor's, and delivered to the destination's link.
+    Receive {
+        /// Tunnel of the other MAG.
+        tunnel: TunnelSlot,
+    },
+    /// MAG: both ends attached here; from link to link.
+    Local,
+}
+
+/// An address of the box itself: what is addressed to it is a tunnel packet or is punted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnAddress {
+    /// DPDK port number.
+    pub port: u16,
+    /// Address.
+    pub address: Ipv6Addr,
+}
