@@ -1,0 +1,524 @@
+//! Entries in the protocol's nouns become updates of tables, slots and counters.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use dataplane::{
+    HomeAction, LinkSlot, LinkSpec, NextHop, PairAction, PathSlot, TunnelSlot, TunnelSpec, Update,
+};
+use ipnet::IpNet;
+use pmipv6::io::{Entry, Link, UpdateNumber};
+
+use super::fanout::{Fanout, WorkerPort};
+use super::slots::{PathSlots, Slots};
+
+/// What the workers were made with, and what every tunnel and link has in common.
+#[derive(Debug, Clone, Copy)]
+pub struct ProgramConfig {
+    /// Outer source of every tunnel: our transport address.
+    pub local: IpAddr,
+    /// Outer hop limit.
+    pub hop_limit: u8,
+    /// Largest inner packet of a tunnel, octets (RFC 2473 section 7).
+    pub tunnel_mtu_bytes: u16,
+    /// Largest IP packet on an access link, octets.
+    pub access_mtu_bytes: u16,
+    /// Our link-layer address on every access link (RFC 6543).
+    pub access_mac: [u8; 6],
+    /// Homes that a worker's table holds.
+    pub homes: u32,
+    /// Pairs that a worker's table holds.
+    pub pairs: u32,
+    /// Tunnel slots of a worker.
+    pub tunnels: u32,
+    /// Link slots of a worker.
+    pub links: u32,
+    /// Path counters of a worker.
+    pub paths: u32,
+}
+
+/// Where packets to a tunnel's remote address leave: neighbour discovery's side of the joint.
+pub trait NextHops {
+    /// A tunnel to `remote` exists now: keep its next hop resolved, and say what it is at present.
+    fn track(&mut self, remote: IpAddr) -> Option<NextHop>;
+    /// No tunnel to `remote` exists any more.
+    fn untrack(&mut self, remote: IpAddr);
+}
+
+/// An entry that does not fit; forwarding is as before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Every home of the table is taken.
+    #[error("the table of homes is full ({0})")]
+    HomesFull(u32),
+    /// Every pair of the table is taken.
+    #[error("the table of pairs is full ({0})")]
+    PairsFull(u32),
+    /// Every tunnel slot is taken.
+    #[error("all tunnels are in use ({0})")]
+    TunnelsFull(u32),
+    /// Every link slot is taken.
+    #[error("all access links are in use ({0})")]
+    LinksFull(u32),
+    /// Every path counter is taken, or its last user's removal is not applied yet.
+    #[error("all path counters are in use ({0})")]
+    PathsFull(u32),
+}
+
+/// What a home points to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Home {
+    link: Option<Link>,
+    tunnel: Option<IpAddr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PairKind {
+    Send,
+    Receive,
+    Local,
+}
+
+/// What a pair points to, and from where its counters count.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    kind: PairKind,
+    tunnel: Option<IpAddr>,
+    path: u32,
+    baseline: (u64, u64),
+}
+
+/// The engine's number `engine` is applied once the workers' number `workers` is.
+#[derive(Debug)]
+struct Mark {
+    engine: UpdateNumber,
+    workers: u64,
+    since: Duration,
+}
+
+/// The joint between an engine and the workers.
+#[derive(Debug)]
+pub struct Program<W> {
+    config: ProgramConfig,
+    fanout: Fanout<W>,
+    tunnels: Slots<IpAddr>,
+    next_hops: HashMap<IpAddr, Option<NextHop>>,
+    links: Slots<Link>,
+    homes: HashMap<IpNet, Home>,
+    pairs: HashMap<(IpNet, IpNet), Pair>,
+    paths: PathSlots,
+    marks: VecDeque<Mark>,
+    refused: u64,
+}
+
+impl<W: WorkerPort> Program<W> {
+    /// A joint to workers whose tables are empty.
+    pub fn new(config: ProgramConfig, workers: Vec<W>) -> Self {
+        Self {
+            fanout: Fanout::new(workers),
+            tunnels: Slots::new(config.tunnels),
+            next_hops: HashMap::new(),
+            links: Slots::new(config.links),
+            homes: HashMap::new(),
+            pairs: HashMap::new(),
+            paths: PathSlots::new(config.paths),
+            marks: VecDeque::new(),
+            refused: 0,
+            config,
+        }
+    }
+
+    /// Carries out the engine's update `number`. A refused entry changes nothing, but its number is
+    /// applied in its turn: the engine counts without gaps.
+    pub fn carry_out(
+        &mut self,
+        now: Duration,
+        number: UpdateNumber,
+        entry: &Entry,
+        next_hops: &mut dyn NextHops,
+    ) -> Result<(), Refused> {
+        let result = self.translate(entry, next_hops);
+        if result.is_err() {
+            self.refused += 1;
+        }
+        self.marks.push_back(Mark {
+            engine: number,
+            workers: self.fanout.last(),
+            since: now,
+        });
+        self.fanout.flush();
+        result
+    }
+
+    /// A tunnel's next hop is known, has changed, or is lost.
+    pub fn set_next_hop(&mut self, remote: IpAddr, next_hop: Option<NextHop>) {
+        let Some(slot) = self.tunnels.get(&remote) else {
+            return;
+        };
+        if self.next_hops.insert(remote, next_hop) != Some(next_hop) {
+            let tunnel = self.tunnel_spec(remote, next_hop);
+            self.fanout.send(Update::Tunnel {
+                slot: TunnelSlot(slot),
+                tunnel,
+            });
+            self.fanout.flush();
+        }
+    }
+
+    /// LMA: the next hop towards the network.
+    pub fn set_network_next_hop(&mut self, next_hop: Option<NextHop>) {
+        self.fanout.send(Update::NetworkNextHop { next_hop });
+        self.fanout.flush();
+    }
+
+    /// Pushes what waits, and returns the engine's highest number that has been applied since the last
+    /// call; `latency` is told how long each took.
+    pub fn poll_applied(
+        &mut self,
+        now: Duration,
+        mut latency: impl FnMut(Duration),
+    ) -> Option<UpdateNumber> {
+        self.fanout.flush();
+        let applied = self.fanout.applied();
+        let mut highest = None;
+        while let Some(mark) = self.marks.front().filter(|mark| mark.workers <= applied) {
+            latency(now.saturating_sub(mark.since));
+            highest = Some(mark.engine);
+            self.marks.pop_front();
+        }
+        highest
+    }
+
+    /// Packets and bytes on the path between two homes, both directions, since it was installed; none
+    /// when there is no such path here.
+    pub fn activity(&self, local: IpNet, remote: IpNet) -> Option<(u64, u64)> {
+        let directions = [self.direction(local, remote), self.direction(remote, local)];
+        directions
+            .into_iter()
+            .flatten()
+            .reduce(|a, b| (a.0 + b.0, a.1 + b.1))
+    }
+
+    /// Packets and bytes from one home to another since that direction was installed.
+    pub fn direction(&self, source: IpNet, destination: IpNet) -> Option<(u64, u64)> {
+        let pair = self.pairs.get(&(source.trunc(), destination.trunc()))?;
+        let (packets, bytes) = self.fanout.path_counters(PathSlot(pair.path));
+        Some((
+            packets.wrapping_sub(pair.baseline.0),
+            bytes.wrapping_sub(pair.baseline.1),
+        ))
+    }
+
+    /// The log towards the workers.
+    pub fn fanout(&self) -> &Fanout<W> {
+        &self.fanout
+    }
+
+    /// The log towards the workers.
+    pub fn fanout_mut(&mut self) -> &mut Fanout<W> {
+        &mut self.fanout
+    }
+
+    /// Updates of the engine that are not applied yet.
+    pub fn outstanding(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Counters and gauges by dotted name, ordered by name.
+    pub fn counters(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("program.backlog", self.fanout.backlog() as u64),
+            ("program.homes", self.homes.len() as u64),
+            ("program.links", self.links.len() as u64),
+            ("program.outstanding", self.marks.len() as u64),
+            ("program.pairs", self.pairs.len() as u64),
+            ("program.refused", self.refused),
+            ("program.tunnels", self.tunnels.len() as u64),
+            ("program.updates", self.fanout.last()),
+            ("program.updates-applied", self.fanout.applied()),
+        ]
+    }
+
+    fn translate(&mut self, entry: &Entry, hops: &mut dyn NextHops) -> Result<(), Refused> {
+        match *entry {
+            Entry::Attach { home, link, lma } => self.attach(home.trunc(), link, lma, hops),
+            Entry::Bind { home, proxy_coa } => self.bind(home.trunc(), proxy_coa, hops),
+            Entry::Suspend { home } => self.set_plain(home.trunc(), HomeAction::Suspended, hops),
+            Entry::PeerAnchor { prefix, lma: _ } => {
+                self.set_plain(prefix.trunc(), HomeAction::PeerAnchored, hops)
+            }
+            Entry::Detach { home } | Entry::Unbind { home } => {
+                self.clear_home(home.trunc(), hops);
+                Ok(())
+            }
+            Entry::PathSend {
+                local,
+                remote,
+                peer,
+            } => self.set_pair(local, remote, PairKind::Send, Some(peer), hops),
+            Entry::PathReceive {
+                local,
+                remote,
+                peer,
+            } => self.set_pair(remote, local, PairKind::Receive, Some(peer), hops),
+            Entry::PathLocal { from, to } => self.set_pair(from, to, PairKind::Local, None, hops),
+            Entry::PathSendRemove { local, remote } => {
+                self.clear_pair(local, remote, PairKind::Send, hops);
+                Ok(())
+            }
+            Entry::PathReceiveRemove { local, remote } => {
+                self.clear_pair(remote, local, PairKind::Receive, hops);
+                Ok(())
+            }
+            Entry::PathLocalRemove { from, to } => {
+                self.clear_pair(from, to, PairKind::Local, hops);
+                Ok(())
+            }
+        }
+    }
+
+    fn attach(
+        &mut self,
+        home: IpNet,
+        link: Link,
+        lma: IpAddr,
+        hops: &mut dyn NextHops,
+    ) -> Result<(), Refused> {
+        self.room_for_home(home)?;
+        let link_slot = self.acquire_link(link)?;
+        let tunnel_slot = match self.acquire_tunnel(lma, hops) {
+            Ok(slot) => slot,
+            Err(refused) => {
+                self.release_link(link);
+                return Err(refused);
+            }
+        };
+        let action = HomeAction::Attached {
+            link: link_slot,
+            lma: tunnel_slot,
+        };
+        self.set_home(
+            home,
+            action,
+            Home {
+                link: Some(link),
+                tunnel: Some(lma),
+            },
+            hops,
+        );
+        Ok(())
+    }
+
+    fn bind(&mut self, home: IpNet, mag: IpAddr, hops: &mut dyn NextHops) -> Result<(), Refused> {
+        self.room_for_home(home)?;
+        let slot = self.acquire_tunnel(mag, hops)?;
+        let points_to = Home {
+            link: None,
+            tunnel: Some(mag),
+        };
+        self.set_home(home, HomeAction::Anchored { mag: slot }, points_to, hops);
+        Ok(())
+    }
+
+    /// A home whose action points to no slot.
+    fn set_plain(
+        &mut self,
+        home: IpNet,
+        action: HomeAction,
+        hops: &mut dyn NextHops,
+    ) -> Result<(), Refused> {
+        self.room_for_home(home)?;
+        self.set_home(
+            home,
+            action,
+            Home {
+                link: None,
+                tunnel: None,
+            },
+            hops,
+        );
+        Ok(())
+    }
+
+    fn room_for_home(&self, home: IpNet) -> Result<(), Refused> {
+        if self.homes.len() < self.config.homes as usize || self.homes.contains_key(&home) {
+            return Ok(());
+        }
+        Err(Refused::HomesFull(self.config.homes))
+    }
+
+    /// Replaces the home in one step; what it pointed to before goes afterwards.
+    fn set_home(&mut self, home: IpNet, action: HomeAction, new: Home, hops: &mut dyn NextHops) {
+        self.fanout.send(Update::Home { home, action });
+        if let Some(old) = self.homes.insert(home, new) {
+            self.release_home(old, hops);
+        }
+    }
+
+    fn clear_home(&mut self, home: IpNet, hops: &mut dyn NextHops) {
+        if let Some(old) = self.homes.remove(&home) {
+            self.fanout.send(Update::HomeClear { home });
+            self.release_home(old, hops);
+        }
+    }
+
+    fn release_home(&mut self, old: Home, hops: &mut dyn NextHops) {
+        if let Some(link) = old.link {
+            self.release_link(link);
+        }
+        if let Some(remote) = old.tunnel {
+            self.release_tunnel(remote, hops);
+        }
+    }
+
+    fn set_pair(
+        &mut self,
+        source: IpNet,
+        destination: IpNet,
+        kind: PairKind,
+        peer: Option<IpAddr>,
+        hops: &mut dyn NextHops,
+    ) -> Result<(), Refused> {
+        let key = (source.trunc(), destination.trunc());
+        let old = self.pairs.get(&key).copied();
+        if old.is_none() && self.pairs.len() >= self.config.pairs as usize {
+            return Err(Refused::PairsFull(self.config.pairs));
+        }
+        let (path, baseline) = match old {
+            Some(old) => (old.path, old.baseline),
+            None => self.allocate_path()?,
+        };
+        let tunnel = match peer.map(|peer| self.acquire_tunnel(peer, hops)).transpose() {
+            Ok(tunnel) => tunnel,
+            Err(refused) => {
+                if old.is_none() {
+                    self.paths.release(path, 0);
+                }
+                return Err(refused);
+            }
+        };
+        let action = match (kind, tunnel) {
+            (PairKind::Send, Some(tunnel)) => PairAction::Send { tunnel },
+            (PairKind::Receive, Some(tunnel)) => PairAction::Receive { tunnel },
+            (PairKind::Local, _) | (_, None) => PairAction::Local,
+        };
+        let path_slot = PathSlot(path);
+        self.fanout.send(Update::Pair {
+            source: key.0,
+            destination: key.1,
+            action,
+            path: path_slot,
+        });
+        self.pairs.insert(
+            key,
+            Pair {
+                kind,
+                tunnel: peer,
+                path,
+                baseline,
+            },
+        );
+        if let Some(remote) = old.and_then(|old| old.tunnel) {
+            self.release_tunnel(remote, hops);
+        }
+        Ok(())
+    }
+
+    /// Clears the pair if it is still of that kind: a removal that comes after the pair was replaced by
+    /// another kind is about the entry that is gone.
+    fn clear_pair(
+        &mut self,
+        source: IpNet,
+        destination: IpNet,
+        kind: PairKind,
+        hops: &mut dyn NextHops,
+    ) {
+        let key = (source.trunc(), destination.trunc());
+        let Some(old) = self
+            .pairs
+            .get(&key)
+            .copied()
+            .filter(|pair| pair.kind == kind)
+        else {
+            return;
+        };
+        self.pairs.remove(&key);
+        let number = self.fanout.send(Update::PairClear {
+            source: key.0,
+            destination: key.1,
+        });
+        self.paths.release(old.path, number);
+        if let Some(remote) = old.tunnel {
+            self.release_tunnel(remote, hops);
+        }
+    }
+
+    fn allocate_path(&mut self) -> Result<(u32, (u64, u64)), Refused> {
+        let full = Refused::PathsFull(self.config.paths);
+        let slot = self.paths.allocate(self.fanout.applied()).ok_or(full)?;
+        Ok((slot, self.fanout.path_counters(PathSlot(slot))))
+    }
+
+    fn acquire_tunnel(
+        &mut self,
+        remote: IpAddr,
+        hops: &mut dyn NextHops,
+    ) -> Result<TunnelSlot, Refused> {
+        let full = Refused::TunnelsFull(self.config.tunnels);
+        let acquired = self.tunnels.acquire(remote).ok_or(full)?;
+        let slot = TunnelSlot(acquired.slot);
+        if acquired.fresh {
+            let next_hop = hops.track(remote);
+            self.next_hops.insert(remote, next_hop);
+            let tunnel = self.tunnel_spec(remote, next_hop);
+            self.fanout.send(Update::Tunnel { slot, tunnel });
+        }
+        Ok(slot)
+    }
+
+    fn release_tunnel(&mut self, remote: IpAddr, hops: &mut dyn NextHops) {
+        if let Some(slot) = self.tunnels.release(&remote) {
+            self.fanout.send(Update::TunnelClear {
+                slot: TunnelSlot(slot),
+            });
+            self.next_hops.remove(&remote);
+            hops.untrack(remote);
+        }
+    }
+
+    fn tunnel_spec(&self, remote: IpAddr, next_hop: Option<NextHop>) -> TunnelSpec {
+        TunnelSpec {
+            local: self.config.local,
+            remote,
+            hop_limit: self.config.hop_limit,
+            mtu_bytes: self.config.tunnel_mtu_bytes,
+            next_hop,
+        }
+    }
+
+    fn acquire_link(&mut self, link: Link) -> Result<LinkSlot, Refused> {
+        let full = Refused::LinksFull(self.config.links);
+        let acquired = self.links.acquire(link).ok_or(full)?;
+        let slot = LinkSlot(acquired.slot);
+        if acquired.fresh {
+            let spec = LinkSpec {
+                port: link.port,
+                vlan: link.vlan,
+                source_mac: self.config.access_mac,
+                mn_mac: link.mac.0,
+                mtu_bytes: self.config.access_mtu_bytes,
+            };
+            self.fanout.send(Update::Link { slot, link: spec });
+        }
+        Ok(slot)
+    }
+
+    fn release_link(&mut self, link: Link) {
+        if let Some(slot) = self.links.release(&link) {
+            self.fanout.send(Update::LinkClear {
+                slot: LinkSlot(slot),
+            });
+        }
+    }
+}
