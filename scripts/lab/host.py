@@ -1,0 +1,164 @@
+"""A plain Linux host: nothing of ours runs there but ping and iperf3."""
+
+import ipaddress
+import json
+import re
+import signal
+import subprocess
+from dataclasses import dataclass
+
+from . import netns
+from .capture import spawn
+from .shell import Failure, run, wait_for
+
+INTERFACE = "eth0"
+_REPLY = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) .*time=([\d.]+) ms(.*)$")
+_IPERF_PORT = 5201
+
+
+@dataclass
+class PingResult:
+    """What one ping saw."""
+
+    sent: int
+    sequences: list  # of the replies, in order of arrival
+    times: list  # wall clock of each reply, seconds
+    rtts_ms: list
+    duplicates: int
+
+    @property
+    def lost(self):
+        """Requests that have no reply."""
+        return self.sent - len(set(self.sequences))
+
+    @property
+    def median_ms(self):
+        """Median round-trip time."""
+        ordered = sorted(self.rtts_ms)
+        return ordered[len(ordered) // 2] if ordered else float("nan")
+
+    def longest_gap_s(self):
+        """Longest time without a reply."""
+        return max((b - a for a, b in zip(self.times, self.times[1:])), default=0.0)
+
+
+class Host:
+    """A namespace with one interface, `eth0`."""
+
+    def __init__(self, lab, name):
+        self.lab, self.name = lab, name
+        self.space = lab.namespace(name)
+
+    def execute(self, *command, **options):
+        """Runs a command on the host."""
+        return run("ip", "netns", "exec", self.space, *command, **options)
+
+    def accept_advertisements(self):
+        """SLAAC with EUI-64 identifiers and no privacy addresses, as a fresh Debian server does."""
+        for key, value in (("accept_ra", 1), ("autoconf", 1), ("use_tempaddr", 0), ("addr_gen_mode", 0),
+                           ("dad_transmits", 1)):
+            netns.sysctl(self.space, f"net.ipv6.conf.{INTERFACE}.{key}", value)
+
+    def mac(self):
+        """Link-layer address."""
+        return json.loads(run("ip", "-j", "-n", self.space, "link", "show", INTERFACE).stdout)[0]["address"]
+
+    def addresses(self):
+        """Global addresses that are past duplicate address detection, as IPv6Interface."""
+        listed = json.loads(
+            run("ip", "-j", "-6", "-n", self.space, "addr", "show", "dev", INTERFACE, "scope", "global").stdout)
+        return [
+            ipaddress.IPv6Interface(f"{entry['local']}/{entry['prefixlen']}")
+            for link in listed for entry in link.get("addr_info", [])
+            if "local" in entry and not entry.get("tentative") and not entry.get("deprecated")
+        ]
+
+    def default_routers(self):
+        """Link-local addresses of the default routers."""
+        routes = json.loads(run("ip", "-j", "-6", "-n", self.space, "route", "show", "default").stdout or "[]")
+        return [route["gateway"] for route in routes if "gateway" in route]
+
+    def slaac(self, limit_s=10.0):
+        """Waits for an address and a default router; returns both."""
+        address = wait_for(f"{self.name} gets an address by SLAAC", self.addresses, limit_s)[0]
+        router = wait_for(f"{self.name} gets a default router", self.default_routers, limit_s)[0]
+        return address, router
+
+    def ping(self, destination, count=10, interval_s=0.02, size=56, wait_s=2):
+        """Pings to the end."""
+        return self.start_ping(destination, interval_s, size, count, wait_s).finish(
+            limit_s=count * interval_s + wait_s + 10)
+
+    def start_ping(self, destination, interval_s=0.02, size=56, count=None, wait_s=2):
+        """Starts a ping that runs until it is stopped."""
+        return Ping(self, destination, interval_s, size, count, wait_s)
+
+    def iperf(self, server, destination, seconds=3, reverse=False):
+        """TCP throughput to another host in Mbit/s, as the receiver counts it."""
+        log = self.lab.state / f"iperf3-{server.name}.log"
+        with log.open("w", encoding="utf-8") as out:
+            listener = spawn(
+                self.lab, ["ip", "netns", "exec", server.space, "iperf3", "-s", "-1", "-p", _IPERF_PORT,
+                           "--forceflush"], stdout=out, stderr=subprocess.STDOUT)
+        try:
+            wait_for("iperf3 listens", lambda: "listening" in log.read_text())
+            words = ["iperf3", "-6", "-c", destination, "-p", _IPERF_PORT, "-t", seconds, "-J",
+                     "--connect-timeout", 3000] + (["-R"] if reverse else [])
+            done = self.execute(*words, limit_s=seconds + 20, check=False)
+        finally:
+            listener.terminate()
+            listener.wait(5)
+        report = json.loads(done.stdout or "{}")
+        if "error" in report or done.returncode != 0:
+            raise Failure(f"iperf3 from {self.name} to {destination}: {report.get('error', done.stderr.strip())}")
+        return report["end"]["sum_received"]["bits_per_second"] / 1e6
+
+
+class Ping:
+    """A running ping."""
+
+    def __init__(self, host, destination, interval_s, size, count, wait_s):
+        self.path = host.lab.state / f"ping-{host.name}-{len(host.lab.processes)}.log"
+        words = ["ip", "netns", "exec", host.space, "ping", "-6", "-n", "-D", "-O", "-i", interval_s,
+                 "-s", size, "-W", wait_s] + (["-c", count] if count else []) + [destination]
+        with self.path.open("w", encoding="utf-8") as out:
+            self.process = spawn(host.lab, words, stdout=out, stderr=subprocess.STDOUT)
+
+    def replies(self):
+        """(time, sequence, rtt in ms) of the replies so far, duplicates included."""
+        found = []
+        for line in self.path.read_text().splitlines():
+            match = _REPLY.match(line)
+            if match:
+                found.append((float(match[1]), int(match[2]), float(match[3])))
+        return found
+
+    def finish(self, limit_s):
+        """Waits for a counted ping to end."""
+        try:
+            self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        return self.result()
+
+    def stop(self):
+        """Stops an endless ping, having left the last request time to be answered."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(5)
+        return self.result()
+
+    def result(self):
+        """What it saw; a request is counted as sent when ping says so or a later one was answered."""
+        seen, sequences, times, rtts, duplicates = set(), [], [], [], 0
+        for time, sequence, rtt in self.replies():
+            if sequence in seen:
+                duplicates += 1
+                continue
+            seen.add(sequence)
+            sequences.append(sequence)
+            times.append(time)
+            rtts.append(rtt)
+        summary = re.search(r"(\d+) packets transmitted", self.path.read_text())
+        sent = int(summary[1]) if summary else max(seen, default=0)
+        return PingResult(sent, sequences, times, rtts, duplicates)
