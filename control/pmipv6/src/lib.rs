@@ -10,4 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod io;
+pub mod lma;
+pub mod mag;
+pub mod path;
 pub mod wire;

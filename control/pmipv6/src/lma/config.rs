@@ -1,0 +1,114 @@
+//! Configuration of an LMA.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
+
+use crate::path;
+
+/// Configuration of a [`super::LocalMobilityAnchor`]; names and defaults are those of RFC 5213
+/// section 9.1 where it has them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// LMA Address.
+    pub address: IpAddr,
+    /// Home network prefixes are allocated from these.
+    pub hnp_pools: Vec<Ipv6Net>,
+    /// Length of an allocated home network prefix, bits.
+    pub hnp_length: u8,
+    /// IPv4 home addresses are allocated from these; the first host address of each is its default
+    /// router (RFC 5844 section 3.3.3).
+    pub ipv4_pools: Vec<Ipv4Net>,
+    /// Policy profiles by NAI.
+    pub profiles: BTreeMap<String, Profile>,
+    /// Serve MNs without a profile from the pools; if not, they are refused with status 153.
+    pub accept_unknown_mns: bool,
+    /// Grant a prefix or address of a pool to the first MN that asks for it by name.
+    pub grant_requested_homes: bool,
+    /// MAGs that may register MNs, and LMAs that may trigger localized routing. The LMAs of `peer_lmas`
+    /// are always among them.
+    pub peers: path::Peers,
+    /// TimestampValidityWindow, milliseconds.
+    pub timestamp_validity_window_ms: u32,
+    /// MinDelayBeforeBCEDelete, milliseconds.
+    pub min_delay_before_bce_delete_ms: u32,
+    /// MaxDelayBeforeNewBCEAssign, milliseconds; 0: do not wait for the previous MAG.
+    pub max_delay_before_new_bce_assign_ms: u32,
+    /// Longest binding lifetime granted, seconds.
+    pub max_binding_lifetime_s: u32,
+    /// Most bindings at a time.
+    pub max_bindings: usize,
+    /// Which LMA anchors which prefix (HL-18).
+    pub peer_lmas: Vec<PeerLma>,
+    /// Drop whatever ESP did not protect (L-67).
+    pub require_protection: bool,
+    /// Localized routing.
+    pub localized_routing: path::Config,
+}
+
+/// A prefix and the LMA that anchors it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerLma {
+    /// Home network prefixes or IPv4 home addresses in here ...
+    pub prefix: IpNet,
+    /// ... are anchored there.
+    pub lma: IpAddr,
+}
+
+/// What an MN is entitled to (RFC 5213 section 6.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Profile {
+    /// Home network prefixes; none: one from the pools.
+    pub hnps: Vec<Ipv6Net>,
+    /// IPv4 home address; none: one from the pools where the MN asks.
+    pub ipv4_hoa: Option<Ipv4Addr>,
+    /// Whether the MN gets network-based mobility at all, else status 152.
+    pub enabled: bool,
+    /// Whether IPv6 service is authorised, else status 172 for an MN that asks for nothing else.
+    pub ipv6: bool,
+    /// Whether IPv4 service is authorised, else status 170.
+    pub ipv4: bool,
+    /// Whether its traffic may be localized.
+    pub localized_routing: bool,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            hnps: Vec::new(),
+            ipv4_hoa: None,
+            enabled: true,
+            ipv6: true,
+            ipv4: true,
+            localized_routing: true,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            hnp_pools: Vec::new(),
+            hnp_length: 64,
+            ipv4_pools: Vec::new(),
+            profiles: BTreeMap::new(),
+            accept_unknown_mns: true,
+            grant_requested_homes: true,
+            peers: path::Peers::default(),
+            timestamp_validity_window_ms: 300,
+            min_delay_before_bce_delete_ms: 10_000,
+            max_delay_before_new_bce_assign_ms: 0,
+            max_binding_lifetime_s: 65_532,
+            max_bindings: 1_048_576,
+            peer_lmas: Vec::new(),
+            require_protection: false,
+            localized_routing: path::Config::default(),
+        }
+    }
+}
