@@ -148,6 +148,11 @@ class Domain:
             wanted = ", ".join(f"{kind} {source}>{to}" for kind, source, to in expected)
             raise Failure(f"expected in this order: {wanted}; seen: {seen}") from None
 
+    def paths_anywhere(self):
+        """(node, path) of every path that any living node has."""
+        return [(name, path) for name, node in self.nodes.items() if node.alive()
+                for path in node.paths() if path["state"] != "none"]
+
     def home(self, mn):
         """The MN's address and home network prefix, from the MN itself."""
         address = mn.addresses()[0]

@@ -23,7 +23,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _numbers = itertools.count(1)
 
 
-class Stopped(BaseException):
+class Stopped(KeyboardInterrupt):
     """A signal ended the run; not an Exception, so that no step takes it for its own failure."""
 
 

@@ -1,0 +1,53 @@
+"""The tests with nodes: each module of `e2e` in a process of its own, which reports line by line."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+MODULE_LIMIT_S = 420
+
+
+def modules(root, only):
+    """Names of the test modules."""
+    found = sorted(path.stem for path in (root / "scripts" / "e2e").glob("test_*.py"))
+    return [name for name in found if not only or any(word in name for word in only)]
+
+
+def run_all(tally, root, binaries, only):
+    """Runs every module."""
+    if os.geteuid() != 0:
+        tally.bad("tests with nodes", "they make network namespaces: run them as root, or use --fast")
+        return
+    for name in modules(root, only):
+        run_module(tally, root, binaries, name)
+
+
+def run_module(tally, root, binaries, name):
+    """Runs one module; it prints a JSON object per test and bounds its own time."""
+    reached_end = False
+    environment = os.environ | {"PYTHONPATH": str(root / "scripts"), "CROWFLY_BINARIES": str(binaries),
+                                "PYTHONDONTWRITEBYTECODE": "1"}
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors, subprocess.Popen(
+        [sys.executable, "-m", "e2e", name, str(MODULE_LIMIT_S)], cwd=root, env=environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+    ) as process:
+        try:
+            for line in process.stdout:
+                result = json.loads(line)
+                if "end" in result:
+                    reached_end = True
+                elif result["ok"]:
+                    tally.ok(f"{name} {result['name']}" + (f": {result['said']}" if result.get("said") else ""))
+                else:
+                    tally.bad(f"{name} {result['name']}", result["text"])
+            process.wait(30)
+            errors.seek(0)
+            said = errors.read()
+        except BaseException:
+            process.terminate()  # it takes its domain down
+            process.wait(30)
+            raise
+    if not reached_end:
+        tally.bad(name, said or f"ended early with exit status {process.returncode}")
