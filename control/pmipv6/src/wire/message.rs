@@ -36,7 +36,7 @@ pub enum Message {
 }
 
 /// Which return-routability test (RFC 6275 section 5.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TestKind {
     /// HoTI, HoT.
     Home,

@@ -1,0 +1,4 @@
+//! The wire formats from outside: golden octets, round trips, and packets that lie.
+
+mod arbitrary;
+mod properties;
