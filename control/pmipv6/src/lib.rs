@@ -13,4 +13,5 @@ pub mod io;
 pub mod lma;
 pub mod mag;
 pub mod path;
+pub mod sim;
 pub mod wire;

@@ -1,0 +1,361 @@
+//! Mobile nodes on the access links, and what else happens to the domain from outside.
+
+use crate::io::{
+    Answer, AttachRequest, Command as IoCommand, Event as IoEvent, Input, Refusal, Token,
+};
+
+use super::check::ViolationKind;
+use super::domain::{Domain, Event};
+use super::layout::MobileIndex;
+use super::mobile::{Operation, Talk};
+use super::network::{Faults, Micros, NodeIndex, SECOND};
+
+/// An MN that was refused tries again after this.
+const RETRY: Micros = SECOND;
+
+/// Handoff Indicator: attachment over a new interface (RFC 5213 section 8.4).
+const HI_NEW: u8 = 1;
+/// Handoff Indicator: between MAGs, same interface.
+const HI_BETWEEN_MAGS: u8 = 3;
+/// Access Technology Type: IEEE 802.3.
+const ATT_ETHERNET: u8 = 3;
+
+/// A command that an engine has not answered.
+#[derive(Debug, Clone)]
+pub(super) struct Command {
+    pub(super) node: NodeIndex,
+    pub(super) incarnation: u32,
+    pub(super) at: Micros,
+    /// The MN, and its epoch when an attachment was asked for.
+    attach: Option<(MobileIndex, u32)>,
+}
+
+impl Domain<'_> {
+    pub(super) fn operation(&mut self, operation: Operation) {
+        self.stirred_at = self.now;
+        self.trace.line(self.now, |_| format!("-- {operation:?}"));
+        match operation {
+            Operation::Appear {
+                mobile,
+                mag,
+                away_us,
+                notice_us,
+            } => {
+                let away = self.depart(mobile, notice_us).map_or(0, |()| away_us);
+                let epoch = self.mobiles[mobile].epoch;
+                self.after(away, Event::Arrive { mobile, mag, epoch });
+            }
+            Operation::Leave { mobile, notice_us } => {
+                self.depart(mobile, notice_us);
+            }
+            Operation::Talk {
+                source,
+                destination,
+                interval_us,
+                one_way,
+            } => {
+                self.open_talk(source, destination, interval_us);
+                if !one_way {
+                    self.open_talk(destination, source, interval_us);
+                }
+            }
+            Operation::Hush {
+                source,
+                destination,
+            } => self.hush(source, destination),
+            Operation::Crash { node, down_us } => self.crash(node, down_us),
+            Operation::Partition { one, other, for_us } => {
+                self.network.partition(one, other);
+                self.after(for_us, Event::Heal { one, other });
+            }
+            Operation::PathRequest {
+                node,
+                source,
+                destination,
+            } => self.path_command(node, source, destination, true),
+            Operation::PathRemove {
+                node,
+                source,
+                destination,
+            } => self.path_command(node, source, destination, false),
+        }
+    }
+
+    /// The MN leaves its link, if it is on one.
+    fn depart(&mut self, index: MobileIndex, notice_us: Micros) -> Option<()> {
+        let mobile = &mut self.mobiles[index];
+        mobile.epoch += 1;
+        mobile.settled_at = None;
+        let mag = mobile.place.take()?;
+        let mobile = index;
+        self.after(notice_us, Event::Notice { mobile, mag });
+        Some(())
+    }
+
+    pub(super) fn arrive(&mut self, index: MobileIndex, mag: NodeIndex, epoch: u32) {
+        let mobile = &mut self.mobiles[index];
+        if mobile.epoch != epoch {
+            return;
+        }
+        mobile.epoch += 1;
+        mobile.place = Some(mag);
+        let epoch = mobile.epoch;
+        self.trace.line(self.now, |_| {
+            format!("-- MN{} appears at {}", index + 1, self.nodes[mag].name)
+        });
+        self.attach(index, mag, epoch);
+    }
+
+    fn attach(&mut self, index: MobileIndex, mag: NodeIndex, epoch: u32) {
+        if !self.nodes[mag].is_up() {
+            let mobile = index;
+            return self.after(RETRY, Event::Retry { mobile, epoch });
+        }
+        let known = !self.mobiles[index].homes.is_empty();
+        let request = AttachRequest {
+            mn_id: self.layout.mn_id(index),
+            link: self.layout.link(index),
+            att: ATT_ETHERNET,
+            hi: if known { HI_BETWEEN_MAGS } else { HI_NEW },
+            hnps: Vec::new(),
+            ipv4_hoa: None,
+        };
+        self.command(mag, IoCommand::Attach(request), Some((index, epoch)));
+    }
+
+    pub(super) fn retry(&mut self, index: MobileIndex, epoch: u32) {
+        if self.mobiles[index].epoch != epoch {
+            return;
+        }
+        if let Some(mag) = self.mobiles[index].place {
+            self.attach(index, mag, epoch);
+        }
+    }
+
+    /// The MAG notices that the MN has gone; unless it is back.
+    pub(super) fn notice(&mut self, index: MobileIndex, mag: NodeIndex) {
+        if self.mobiles[index].place == Some(mag) || !self.nodes[mag].is_up() {
+            return;
+        }
+        let mn_id = self.layout.mn_id(index);
+        self.command(mag, IoCommand::Detach { mn_id }, None);
+    }
+
+    fn command(&mut self, node: NodeIndex, command: IoCommand, attach: Option<(MobileIndex, u32)>) {
+        self.stirred_at = self.now;
+        let token = self.next_token;
+        self.next_token += 1;
+        let (incarnation, at) = (self.nodes[node].incarnation, self.now);
+        self.trace.line(at, |_| {
+            format!("-- {} is told {command:?}", self.nodes[node].name)
+        });
+        self.commands.insert(
+            token,
+            Command {
+                node,
+                incarnation,
+                at,
+                attach,
+            },
+        );
+        self.input(node, Input::Command { token, command });
+    }
+
+    fn path_command(
+        &mut self,
+        node: NodeIndex,
+        one: MobileIndex,
+        other: MobileIndex,
+        set_up: bool,
+    ) {
+        let homes = |m: MobileIndex| self.mobiles[m].homes.first().copied();
+        let (Some(source), Some(destination)) = (homes(one), homes(other)) else {
+            return;
+        };
+        if !self.nodes[node].is_up() {
+            return;
+        }
+        let command = if set_up {
+            IoCommand::PathRequest {
+                source,
+                destination,
+            }
+        } else {
+            IoCommand::PathRemove {
+                source,
+                destination,
+            }
+        };
+        self.command(node, command, None);
+    }
+
+    /// An engine answers a command.
+    pub(super) fn reply(&mut self, node: NodeIndex, token: Token, result: Result<Answer, Refusal>) {
+        self.trace.line(self.now, |_| {
+            let result = match &result {
+                Ok(_) => "done".to_owned(),
+                Err(refusal) => format!("refused: {}", refusal.name),
+            };
+            format!("{} answers {token}: {result}", self.nodes[node].name)
+        });
+        let Some(command) = self.commands.remove(&token) else {
+            let text = format!("{} answers {token} twice", self.nodes[node].name);
+            return self.violate(ViolationKind::Reply, text);
+        };
+        let Some((index, epoch)) = command.attach else {
+            return;
+        };
+        if self.mobiles[index].epoch != epoch {
+            return;
+        }
+        match result {
+            Ok(Answer::Attached(view)) => {
+                self.settle(index, view.hnps.into_iter().chain(view.ipv4_hoa))
+            }
+            Ok(_) => {
+                let text = format!(
+                    "{} answers an attach with another answer",
+                    self.nodes[node].name
+                );
+                self.violate(ViolationKind::Reply, text);
+            }
+            Err(_) => {
+                self.stats.refused += 1;
+                let mobile = index;
+                self.after(RETRY, Event::Retry { mobile, epoch });
+            }
+        }
+    }
+
+    fn settle(&mut self, index: MobileIndex, homes: impl Iterator<Item = ipnet::IpNet>) {
+        let mobile = &mut self.mobiles[index];
+        self.stats.attached += 1;
+        self.stats.handovers += u64::from(!mobile.homes.is_empty());
+        mobile.homes = homes.collect();
+        mobile.settled_at = Some(self.now);
+    }
+
+    /// An engine tells operators something; the access side listens for MNs that lose their binding.
+    pub(super) fn notify_operator(&mut self, node: NodeIndex, event: IoEvent) {
+        self.trace.line(self.now, |_| {
+            format!("{} says {event:?}", self.nodes[node].name)
+        });
+        let IoEvent::Detach { mn_id, .. } = event else {
+            return;
+        };
+        let lost = (0..self.mobiles.len())
+            .find(|m| self.mobiles[*m].place == Some(node) && self.layout.mn_id(*m) == mn_id);
+        if let Some(mobile) = lost {
+            self.mobiles[mobile].settled_at = None;
+            self.mobiles[mobile].epoch += 1;
+            let epoch = self.mobiles[mobile].epoch;
+            self.after(RETRY, Event::Retry { mobile, epoch });
+        }
+    }
+
+    fn crash(&mut self, index: NodeIndex, down_us: Micros) {
+        let workers = self.layout.workers;
+        let node = &mut self.nodes[index];
+        if node.engine.take().is_none() {
+            return;
+        }
+        node.incarnation += 1;
+        node.dataplane = super::node::Dataplane::new(workers);
+        node.wake_at = None;
+        self.commands.retain(|_, command| command.node != index);
+        self.grants.forget(index);
+        for mobile in &mut self.mobiles {
+            if mobile.place == Some(index) {
+                mobile.settled_at = None;
+                mobile.epoch += 1;
+            }
+        }
+        self.after(down_us, Event::Restart { node: index });
+    }
+
+    pub(super) fn restart(&mut self, index: NodeIndex) {
+        if self.nodes[index].is_up() {
+            return;
+        }
+        self.trace.line(self.now, |_| {
+            format!("-- {} restarts", self.nodes[index].name)
+        });
+        self.start(index);
+        self.calm_since = self.now;
+        let here: Vec<(MobileIndex, u32)> = self
+            .mobiles
+            .iter()
+            .enumerate()
+            .filter(|(_, mobile)| mobile.place == Some(index))
+            .map(|(mobile, state)| (mobile, state.epoch))
+            .collect();
+        for (mobile, epoch) in here {
+            let delay = self.rng_mobile.range(0, RETRY);
+            self.after(delay, Event::Retry { mobile, epoch });
+        }
+    }
+
+    pub(super) fn heal(&mut self, one: NodeIndex, other: NodeIndex) {
+        if self.network.is_partitioned(one, other) {
+            self.network.heal(one, other);
+            self.calm_since = self.now;
+            self.trace.line(self.now, |_| {
+                format!(
+                    "-- {} and {} are joined again",
+                    self.nodes[one].name, self.nodes[other].name
+                )
+            });
+        }
+    }
+
+    /// Ends every failure: all nodes are up, the network is whole and healthy.
+    pub fn heal_everything(&mut self) {
+        self.network.set_faults(Faults::NONE);
+        for one in 0..self.nodes.len() {
+            for other in one + 1..self.nodes.len() {
+                self.heal(one, other);
+            }
+            self.restart(one);
+        }
+        self.calm_since = self.now;
+    }
+
+    fn open_talk(&mut self, source: MobileIndex, destination: MobileIndex, interval_us: Micros) {
+        let pair = (source, destination);
+        let talk = self
+            .talks
+            .entry(pair)
+            .or_insert_with(|| Talk::new(source, destination, interval_us));
+        talk.open = true;
+        talk.epoch += 1;
+        talk.interval_us = interval_us.max(1);
+        talk.losing_since = None;
+        let epoch = talk.epoch;
+        self.after(0, Event::Talk { pair, epoch });
+    }
+
+    fn hush(&mut self, source: MobileIndex, destination: MobileIndex) {
+        for pair in [(source, destination), (destination, source)] {
+            if let Some(talk) = self.talks.get_mut(&pair) {
+                talk.open = false;
+                talk.epoch += 1;
+            }
+        }
+    }
+
+    /// Ends all conversations.
+    pub fn hush_all(&mut self) {
+        for talk in self.talks.values_mut() {
+            talk.open = false;
+            talk.epoch += 1;
+        }
+    }
+
+    /// Every MN leaves the domain, and is noticed to have left.
+    pub fn all_leave(&mut self) {
+        for mobile in 0..self.mobiles.len() {
+            let notice_us = self.rng_mobile.range(0, SECOND);
+            self.operation(Operation::Leave { mobile, notice_us });
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! The domain: nodes, mobiles and network under one virtual clock, driven event by event.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::io::{Input, Now, Output, Protection, Token, UpdateNumber};
+use crate::wire::Message;
+
+use super::check::{Grants, Violation, ViolationKind};
+use super::layout::{Build, Layout, MobileIndex, Role, micros, mono};
+use super::mobile::{Mobile, Operation, Talk};
+use super::network::{Faults, Micros, Network, NodeIndex, SECOND};
+use super::node::{Dataplane, Node};
+use super::packet::{Arrival, Packet};
+use super::rng::Rng;
+use super::trace::Trace;
+
+/// Wall clock at the start of a run: 2025-01-01 UTC.
+const WALL_EPOCH: Duration = Duration::from_secs(1_735_689_600);
+
+/// An engine that asks for the same deadline this often in a row is stuck.
+const MAX_WAKES_AT_ONCE: u32 = 1_000;
+
+/// What is to happen at a time.
+#[derive(Debug)]
+pub(super) enum Event {
+    Message {
+        to: NodeIndex,
+        source: IpAddr,
+        message: Rc<Message>,
+    },
+    Wake {
+        node: NodeIndex,
+        incarnation: u32,
+    },
+    Apply {
+        node: NodeIndex,
+        incarnation: u32,
+        worker: usize,
+    },
+    Notify {
+        node: NodeIndex,
+        incarnation: u32,
+    },
+    Input {
+        node: NodeIndex,
+        incarnation: u32,
+        input: Box<Input>,
+    },
+    Packet {
+        packet: Box<Packet>,
+        at: NodeIndex,
+        arrival: Arrival,
+    },
+    Talk {
+        pair: (MobileIndex, MobileIndex),
+        epoch: u32,
+    },
+    Arrive {
+        mobile: MobileIndex,
+        mag: NodeIndex,
+        epoch: u32,
+    },
+    Retry {
+        mobile: MobileIndex,
+        epoch: u32,
+    },
+    Notice {
+        mobile: MobileIndex,
+        mag: NodeIndex,
+    },
+    Restart {
+        node: NodeIndex,
+    },
+    Heal {
+        one: NodeIndex,
+        other: NodeIndex,
+    },
+    Operation(Box<Operation>),
+    Check,
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    at: Micros,
+    order: u64,
+    event: Event,
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at, self.order) == (other.at, other.order)
+    }
+}
+impl Eq for Scheduled {}
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+/// What a run amounted to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Messages sent, by the draft's name.
+    pub messages: BTreeMap<&'static str, u64>,
+    /// Messages that the network lost.
+    pub messages_lost: u64,
+    /// Messages to addresses that no node has.
+    pub messages_astray: u64,
+    /// Events handled.
+    pub events: u64,
+    /// Registrations that an MN obtained at another MAG than before.
+    pub handovers: u64,
+    /// Attachments answered, accepted.
+    pub attached: u64,
+    /// Attachments answered, refused.
+    pub refused: u64,
+}
+
+impl Stats {
+    /// Messages of all kinds.
+    #[must_use]
+    pub fn total_messages(&self) -> u64 {
+        self.messages.values().sum()
+    }
+}
+
+/// A domain in virtual time.
+pub struct Domain<'a> {
+    pub(super) layout: Layout,
+    pub(super) build: &'a Build<'a>,
+    pub(super) now: Micros,
+    queue: BinaryHeap<Reverse<Scheduled>>,
+    order: u64,
+    /// LMAs first, then MAGs.
+    pub nodes: Vec<Node>,
+    /// The MNs.
+    pub mobiles: Vec<Mobile>,
+    pub(super) network: Network,
+    pub(super) addresses: BTreeMap<IpAddr, NodeIndex>,
+    /// Conversations, one an ordered pair.
+    pub talks: BTreeMap<(MobileIndex, MobileIndex), Talk>,
+    pub(super) commands: BTreeMap<Token, super::access::Command>,
+    pub(super) next_token: Token,
+    pub(super) seeds: Rng,
+    pub(super) rng_dataplane: Rng,
+    pub(super) rng_mobile: Rng,
+    /// Since when no node is down and no partition stands.
+    pub(super) calm_since: Micros,
+    /// Since when packets follow each other closely, because something has just happened.
+    pub(super) stirred_at: Micros,
+    pub(super) grants: Grants,
+    pub(super) answered: std::collections::BTreeSet<(NodeIndex, u32, NodeIndex, &'static str, u16)>,
+    pub(super) violation: Option<Violation>,
+    /// No packet of two settled MNs may be lost for longer.
+    pub blackhole_bound_us: Micros,
+    /// Figures of the run.
+    pub stats: Stats,
+    /// The run in the draft's words.
+    pub trace: Trace,
+    outputs: Vec<Output>,
+}
+
+impl std::fmt::Debug for Domain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Domain")
+            .field("now", &self.now)
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Domain<'a> {
+    /// A domain at time 0: every node is up, no MN is on a link.
+    #[must_use]
+    pub fn new(layout: Layout, faults: Faults, seed: u64, build: &'a Build<'a>) -> Self {
+        let rng = Rng::new(seed);
+        let count = layout.lmas + layout.mags;
+        let addresses = (0..count).map(|n| (layout.address(n), n)).collect();
+        let mut domain = Self {
+            now: 0,
+            queue: BinaryHeap::new(),
+            order: 0,
+            nodes: Vec::new(),
+            mobiles: vec![Mobile::default(); layout.mobiles],
+            network: Network::new(faults, rng.fork(1)),
+            addresses,
+            talks: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            next_token: 1,
+            seeds: rng.fork(2),
+            rng_dataplane: rng.fork(3),
+            rng_mobile: rng.fork(4),
+            calm_since: 0,
+            stirred_at: 0,
+            grants: Grants::default(),
+            answered: std::collections::BTreeSet::new(),
+            violation: None,
+            blackhole_bound_us: layout.timers.path_bound() + layout.timers.binding_bound(),
+            stats: Stats::default(),
+            trace: Trace::default(),
+            outputs: Vec::new(),
+            layout,
+            build,
+        };
+        for index in 0..count {
+            let node = domain.fresh_node(index);
+            domain.nodes.push(node);
+        }
+        for index in 0..count {
+            domain.start(index);
+        }
+        domain.after(SECOND, Event::Check);
+        domain
+    }
+
+    /// Keeps a trace from now on.
+    pub fn trace_on(&mut self) {
+        let names = self
+            .nodes
+            .iter()
+            .map(|n| (n.address, n.name.clone()))
+            .collect();
+        self.trace = Trace::new(true, names);
+    }
+
+    /// The domain's plan.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Virtual time.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// Virtual time as the engines see it.
+    #[must_use]
+    pub fn io_now(&self) -> Now {
+        Now {
+            mono: mono(self.now),
+            wall: WALL_EPOCH + mono(self.now),
+        }
+    }
+
+    /// What the run has broken, if anything.
+    #[must_use]
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// Takes what the run has broken.
+    pub fn take_violation(&mut self) -> Option<Violation> {
+        self.violation.take()
+    }
+
+    fn fresh_node(&mut self, index: NodeIndex) -> Node {
+        Node {
+            name: self.layout.name(index),
+            role: self.layout.role(index).0,
+            address: self.layout.address(index),
+            engine: None,
+            incarnation: 0,
+            dataplane: Dataplane::new(self.layout.workers),
+            wake_at: None,
+            wakes: (0, 0),
+        }
+    }
+
+    /// Starts a node that is down.
+    pub(super) fn start(&mut self, index: NodeIndex) {
+        let seed = self.seeds.next_u64();
+        let engine = (self.build)(&self.layout, index, seed);
+        let workers = self.layout.workers;
+        let node = &mut self.nodes[index];
+        node.engine = Some(engine);
+        node.incarnation += 1;
+        node.dataplane = Dataplane::new(workers);
+        node.wake_at = None;
+        // The first timeout lets the engine program what it programs at its start.
+        self.input(index, Input::Timeout);
+    }
+
+    /// Hands an operation in at a time.
+    pub fn schedule(&mut self, at: Micros, operation: Operation) {
+        self.at(at, Event::Operation(Box::new(operation)));
+    }
+
+    pub(super) fn at(&mut self, at: Micros, event: Event) {
+        self.order += 1;
+        let order = self.order;
+        let at = at.max(self.now);
+        self.queue.push(Reverse(Scheduled { at, order, event }));
+    }
+
+    pub(super) fn after(&mut self, delay: Micros, event: Event) {
+        self.at(self.now + delay, event);
+    }
+
+    /// Runs until this time, or until something breaks.
+    pub fn run_until(&mut self, until: Micros) {
+        while self.violation.is_none() {
+            match self.queue.peek() {
+                Some(Reverse(next)) if next.at <= until => {}
+                _ => break,
+            }
+            let Some(Reverse(next)) = self.queue.pop() else {
+                break;
+            };
+            self.now = next.at;
+            self.stats.events += 1;
+            self.event(next.event);
+        }
+        if self.violation.is_none() {
+            self.now = self.now.max(until);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Message {
+                to,
+                source,
+                message,
+            } => self.message(to, source, message),
+            Event::Wake { node, incarnation } => self.wake(node, incarnation),
+            Event::Apply {
+                node,
+                incarnation,
+                worker,
+            } => self.apply(node, incarnation, worker),
+            Event::Notify { node, incarnation } => self.notify(node, incarnation),
+            Event::Input {
+                node,
+                incarnation,
+                input,
+            } => {
+                if self.nodes[node].incarnation == incarnation {
+                    self.input(node, *input);
+                }
+            }
+            Event::Packet {
+                packet,
+                at,
+                arrival,
+            } => self.packet(packet, at, arrival),
+            Event::Talk { pair, epoch } => self.talk(pair, epoch),
+            Event::Arrive { mobile, mag, epoch } => self.arrive(mobile, mag, epoch),
+            Event::Retry { mobile, epoch } => self.retry(mobile, epoch),
+            Event::Notice { mobile, mag } => self.notice(mobile, mag),
+            Event::Restart { node } => self.restart(node),
+            Event::Heal { one, other } => self.heal(one, other),
+            Event::Operation(operation) => self.operation(*operation),
+            Event::Check => {
+                self.check_lifetimes();
+                self.after(SECOND, Event::Check);
+            }
+        }
+    }
+
+    fn message(&mut self, to: NodeIndex, source: IpAddr, message: Rc<Message>) {
+        if !self.nodes[to].is_up() {
+            return;
+        }
+        self.stirred_at = self.now;
+        self.grants.seen(to, &message, self.now, &self.layout);
+        let input = Input::Message {
+            source,
+            destination: self.nodes[to].address,
+            protection: Protection::Esp,
+            message: Rc::unwrap_or_clone(message),
+        };
+        self.input(to, input);
+    }
+
+    fn wake(&mut self, index: NodeIndex, incarnation: u32) {
+        let now = self.now;
+        let node = &mut self.nodes[index];
+        if node.incarnation != incarnation || node.wake_at != Some(now) {
+            return;
+        }
+        node.wake_at = None;
+        node.wakes = match node.wakes {
+            (at, count) if at == now => (now, count + 1),
+            _ => (now, 1),
+        };
+        if node.wakes.1 > MAX_WAKES_AT_ONCE {
+            let text = format!("{} asks for the same deadline again and again", node.name);
+            return self.violate(ViolationKind::StuckDeadline, text);
+        }
+        self.input(index, Input::Timeout);
+    }
+
+    fn apply(&mut self, index: NodeIndex, incarnation: u32, worker: usize) {
+        let node = &mut self.nodes[index];
+        if node.incarnation != incarnation {
+            return;
+        }
+        let before = node.dataplane.applied();
+        let applied = node.dataplane.apply_next(worker);
+        let rose = node.dataplane.applied() > before;
+        if let Err((entry, why)) = applied {
+            let text = format!("{}: {why}: {entry:?}", node.name);
+            self.violate(ViolationKind::InconsistentEntry, text);
+        }
+        if rose {
+            let delay = self.rng_dataplane.range(0, self.layout.lag_max_us / 4);
+            let node = index;
+            self.after(delay, Event::Notify { node, incarnation });
+        }
+    }
+
+    fn notify(&mut self, node: NodeIndex, incarnation: u32) {
+        if self.nodes[node].incarnation != incarnation {
+            return;
+        }
+        if let Some(number) = self.nodes[node].dataplane.take_notice() {
+            self.input(node, Input::Applied(number));
+        }
+    }
+
+    /// Hands one input to an engine and does what it says.
+    pub(super) fn input(&mut self, index: NodeIndex, input: Input) {
+        let now = self.io_now();
+        let mut outputs = std::mem::take(&mut self.outputs);
+        if let Some(engine) = self.nodes[index].engine.as_mut() {
+            engine.handle(now, input, &mut outputs);
+        }
+        for output in outputs.drain(..) {
+            self.output(index, output);
+        }
+        self.outputs = outputs;
+        self.arm(index);
+    }
+
+    fn arm(&mut self, index: NodeIndex) {
+        let now = self.now;
+        let node = &mut self.nodes[index];
+        let deadline = node.engine.as_ref().and_then(|e| e.next_deadline());
+        let Some(at) = deadline.map(|d| micros(d).max(now)) else {
+            node.wake_at = None;
+            return;
+        };
+        if node.wake_at == Some(at) {
+            return;
+        }
+        node.wake_at = Some(at);
+        let incarnation = node.incarnation;
+        self.at(
+            at,
+            Event::Wake {
+                node: index,
+                incarnation,
+            },
+        );
+    }
+
+    pub(super) fn program(
+        &mut self,
+        index: NodeIndex,
+        number: UpdateNumber,
+        entry: crate::io::Entry,
+    ) {
+        let lag = self.layout.lag_max_us;
+        let incarnation = self.nodes[index].incarnation;
+        self.trace.line(self.now, |_| {
+            format!("{} program {number} {entry:?}", self.nodes[index].name)
+        });
+        let node = &mut self.nodes[index];
+        let effective =
+            node.dataplane
+                .program(self.now, number, entry, lag, &mut self.rng_dataplane);
+        match effective {
+            Ok(times) => {
+                for (worker, at) in times.into_iter().enumerate() {
+                    let node = index;
+                    self.at(
+                        at,
+                        Event::Apply {
+                            node,
+                            incarnation,
+                            worker,
+                        },
+                    );
+                }
+            }
+            Err(due) => {
+                let text = format!("{}: update {number}, {due} was due", self.nodes[index].name);
+                self.violate(ViolationKind::UpdateNumber, text);
+            }
+        }
+    }
+
+    /// The LMA that anchors a home.
+    #[must_use]
+    pub fn anchor_of_home(&self, home: IpNet) -> Option<NodeIndex> {
+        (0..self.layout.lmas)
+            .find(|lma| IpNet::V6(self.layout.anchored(*lma)).contains(&home))
+            .map(|lma| self.layout.lma(lma))
+    }
+
+    /// Nodes of a role.
+    pub fn nodes_of(&self, role: Role) -> impl Iterator<Item = (NodeIndex, &Node)> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .filter(move |(_, node)| node.role == role)
+    }
+
+    pub(super) fn violate(&mut self, kind: ViolationKind, text: String) {
+        let at = self.now;
+        self.trace
+            .line(at, |_| format!("VIOLATION {kind:?}: {text}"));
+        if self.violation.is_none() {
+            self.violation = Some(Violation { at, kind, text });
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! User packets on their way through the domain.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::io::{Input, Link};
+
+use super::check::ViolationKind;
+use super::domain::{Domain, Event};
+use super::layout::{MobileIndex, Role};
+use super::network::{Micros, NodeIndex};
+use super::packet::{self, Arrival, Fate, Loss, MAX_HOPS, Packet, Verdict};
+
+/// Packets follow each other this closely just after something happened ...
+const CLOSE_INTERVAL: Micros = 15_000;
+/// ... for this long.
+const CLOSE_PERIOD: Micros = 150_000;
+
+impl Domain<'_> {
+    /// The source of a conversation sends its next packet.
+    pub(super) fn talk(&mut self, pair: (MobileIndex, MobileIndex), epoch: u32) {
+        let Some(talk) = self.talks.get(&pair) else {
+            return;
+        };
+        if !talk.open || talk.epoch != epoch {
+            return;
+        }
+        let close = self.now.saturating_sub(self.stirred_at) < CLOSE_PERIOD;
+        let interval = match close {
+            true => talk.interval_us.min(CLOSE_INTERVAL),
+            false => talk.interval_us,
+        };
+        self.after(interval, Event::Talk { pair, epoch });
+        self.send_packet(pair.0, pair.1);
+    }
+
+    /// One packet between two MNs, where the sender is on a link and knows an address of the other's.
+    pub fn send_packet(&mut self, source: MobileIndex, destination: MobileIndex) {
+        let (Some(mag), Some((from, to))) = (
+            self.mobiles[source].place,
+            self.common_homes(source, destination),
+        ) else {
+            return;
+        };
+        let packet = Box::new(Packet::new(source, destination, from, to));
+        let arrival = Arrival::Access(self.layout.link(source));
+        self.packet(packet, mag, arrival);
+    }
+
+    /// Homes of one family.
+    #[must_use]
+    pub fn common_homes(&self, one: MobileIndex, other: MobileIndex) -> Option<(IpNet, IpNet)> {
+        let theirs = &self.mobiles[other].homes;
+        self.mobiles[one].homes.iter().find_map(|home| {
+            let family = |h: &&IpNet| h.addr().is_ipv6() == home.addr().is_ipv6();
+            theirs.iter().find(family).map(|other| (*home, *other))
+        })
+    }
+
+    /// A packet is at a node.
+    pub(super) fn packet(&mut self, mut packet: Box<Packet>, at: NodeIndex, arrival: Arrival) {
+        if !self.nodes[at].is_up() {
+            return self.finish(&packet, at, Fate::Lost(Loss::NodeDown));
+        }
+        if !packet.visit(at, arrival) {
+            return self.finish(&packet, at, Fate::Looped);
+        }
+        let (from, to) = (packet.from, packet.to);
+        let node = &mut self.nodes[at];
+        let table = node.dataplane.worker_for(from, to);
+        let verdict = match node.role {
+            Role::Mag => packet::at_mag(table, arrival, from, to),
+            Role::Lma => packet::at_lma(table, arrival, from, to),
+        };
+        let forwarded = matches!(verdict, Verdict::Anchor(_) | Verdict::Route);
+        let noticed = node.role == Role::Lma
+            && forwarded
+            && matches!(arrival, Arrival::Tunnel(_))
+            && packet::is_mobile(table, to);
+        if noticed {
+            self.pair_talks(at, from, to);
+        }
+        packet.anchored |= self.nodes[at].role == Role::Lma;
+        match verdict {
+            Verdict::Path(peer) | Verdict::Anchor(peer) => self.tunnel(packet, at, peer),
+            Verdict::Route => self.route(packet, at),
+            Verdict::Deliver(link, _) => self.deliver(&packet, at, link),
+            Verdict::Drop(loss) => self.finish(&packet, at, Fate::Lost(loss)),
+        }
+    }
+
+    fn pair_talks(&mut self, node: NodeIndex, from: IpNet, to: IpNet) {
+        let now = self.now;
+        let Some(packets) = self.nodes[node].dataplane.report(now, (from, to)) else {
+            return;
+        };
+        let incarnation = self.nodes[node].incarnation;
+        let delay = self.rng_dataplane.range(0, self.layout.lag_max_us / 4);
+        let input = Box::new(Input::PairTalks {
+            source: host_in(from),
+            destination: host_in(to),
+            packets,
+        });
+        self.after(
+            delay,
+            Event::Input {
+                node,
+                incarnation,
+                input,
+            },
+        );
+    }
+
+    fn tunnel(&mut self, packet: Box<Packet>, from: NodeIndex, peer: IpAddr) {
+        let outer = self.nodes[from].address;
+        match self.addresses.get(&peer).copied() {
+            Some(to) => self.carry(packet, from, to, Arrival::Tunnel(outer)),
+            None => self.finish(&packet, from, Fate::Lost(Loss::NoRoute)),
+        }
+    }
+
+    fn route(&mut self, packet: Box<Packet>, from: NodeIndex) {
+        match self.anchor_of_home(packet.to) {
+            Some(lma) if lma == from => self.finish(&packet, from, Fate::Lost(Loss::NotBound)),
+            Some(lma) => self.carry(packet, from, lma, Arrival::Network),
+            None => self.finish(&packet, from, Fate::Lost(Loss::NoRoute)),
+        }
+    }
+
+    fn carry(&mut self, packet: Box<Packet>, from: NodeIndex, at: NodeIndex, arrival: Arrival) {
+        match self.network.send_packet(self.now, from, at) {
+            Some(arrives) => self.at(
+                arrives,
+                Event::Packet {
+                    packet,
+                    at,
+                    arrival,
+                },
+            ),
+            None => self.finish(&packet, from, Fate::Lost(Loss::Partitioned)),
+        }
+    }
+
+    fn deliver(&mut self, packet: &Packet, at: NodeIndex, link: Link) {
+        let here = self
+            .layout
+            .mobile_on(link)
+            .filter(|mobile| self.mobiles[*mobile].place == Some(at));
+        let fate = match here {
+            None => Fate::Lost(Loss::LeftLink),
+            Some(mobile) if mobile == packet.destination => Fate::Delivered {
+                localized: !packet.anchored,
+            },
+            Some(_) => Fate::WrongNode,
+        };
+        self.finish(packet, at, fate);
+    }
+
+    fn finish(&mut self, packet: &Packet, at: NodeIndex, fate: Fate) {
+        let pair = (packet.source, packet.destination);
+        match fate {
+            Fate::WrongNode => self.violate(
+                ViolationKind::WrongNode,
+                format!("{packet} reached another MN at {}", self.nodes[at].name),
+            ),
+            Fate::Looped => self.violate(
+                ViolationKind::Loop,
+                format!(
+                    "{packet} came by {} again or passed {MAX_HOPS} nodes",
+                    self.nodes[at].name
+                ),
+            ),
+            _ => {}
+        }
+        let settled = self.settled_since(pair);
+        let now = self.now;
+        let Some(talk) = self.talks.get_mut(&pair) else {
+            return;
+        };
+        if talk.last != Some(fate) {
+            let name = &self.nodes[at].name;
+            self.trace
+                .line(now, |_| format!("   {packet}: {fate:?} at {name}"));
+        }
+        talk.last = Some(fate);
+        talk.tally.count(fate);
+        if matches!(fate, Fate::Delivered { .. }) || settled.is_none() {
+            talk.losing_since = None;
+            return;
+        }
+        let losing = *talk.losing_since.get_or_insert(now);
+        let since = losing.max(settled.unwrap_or(now));
+        if now - since > self.blackhole_bound_us {
+            let text = format!(
+                "{packet}: every packet lost since t={}.{:03}s, {fate:?} at {}",
+                since / 1_000_000,
+                since / 1_000 % 1_000,
+                self.nodes[at].name
+            );
+            self.violate(ViolationKind::Blackhole, text);
+        }
+    }
+
+    /// Since when both MNs are registered where they are and the domain is whole.
+    fn settled_since(&self, (one, other): (MobileIndex, MobileIndex)) -> Option<Micros> {
+        let one = self.mobiles[one].settled_at?;
+        let other = self.mobiles[other].settled_at?;
+        let whole = !self.network.any_partition() && self.nodes.iter().all(|node| node.is_up());
+        whole.then(|| one.max(other).max(self.calm_since))
+    }
+}
+
+/// The first address of a home that a host may have.
+#[must_use]
+pub fn host_in(home: IpNet) -> IpAddr {
+    match home {
+        IpNet::V4(v4) => IpAddr::V4(v4.addr()),
+        IpNet::V6(v6) => IpAddr::V6((u128::from(v6.network()) | 1).into()),
+    }
+}

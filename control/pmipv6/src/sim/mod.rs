@@ -1,0 +1,44 @@
+//! The domain simulator: the engines as they ship, virtual time, one seed.
+//!
+//! ```text
+//!   Schedule (operations, faults) ──▶ Domain ──▶ Violation or none, trace, figures
+//!
+//!   Domain    one clock, one queue of events
+//!     Node      an engine (io::Engine) on a model of the dataplane: workers that apply entries late
+//!     Network   delay, jitter, loss, duplication, reordering, partition
+//!     Mobile    appears, moves, leaves; talks, packet by packet, through the modelled tables
+//! ```
+//!
+//! Pure: no thread, no clock, no environment. The same schedule gives the same run, to the microsecond,
+//! so a failing seed is a failing test for ever.
+//!
+//! Invariants: see [`ViolationKind`]. Read first: draft-loureiro-netext-pmipv6-ro-02 section 4,
+//! lr-ps section 3.2 (both MNs move at once).
+
+mod access;
+mod check;
+mod domain;
+mod flow;
+mod forwarding;
+mod layout;
+mod mobile;
+mod network;
+mod node;
+mod output;
+mod packet;
+mod rng;
+mod trace;
+
+pub use check::{Violation, ViolationKind, homes_in, is_promise};
+pub use domain::{Domain, Stats};
+pub use flow::host_in;
+pub use forwarding::{Bound, Forwarding, Inconsistency, PairKey, Usage, homes_of};
+pub use layout::{ACCESS_PORT, Build, Layout, MobileIndex, Role, Timers};
+pub use mobile::{Mobile, Operation, Talk, Tally};
+pub use network::{Fate as MessageFate, Faults, Micros, Network, NodeIndex, SECOND};
+pub use node::{Dataplane, Node, PAIR_REPORT_INTERVAL, Worker};
+pub use packet::{
+    Arrival, Fate, Loss, MAX_HOPS, PACKET_BYTES, Packet, Verdict, at_lma, at_mag, is_mobile,
+};
+pub use rng::Rng;
+pub use trace::{Trace, describe, options_of, title};

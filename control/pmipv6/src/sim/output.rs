@@ -1,0 +1,96 @@
+//! What the domain does with the outputs of an engine.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use crate::io::{Input, Output};
+use crate::wire::Message;
+
+use super::check::ViolationKind;
+use super::domain::{Domain, Event};
+use super::network::{Fate, NodeIndex};
+use super::trace::{describe, name_of, title};
+
+impl Domain<'_> {
+    pub(super) fn output(&mut self, node: NodeIndex, output: Output) {
+        match output {
+            Output::Send {
+                source,
+                destination,
+                message,
+            } => self.send(node, source, destination, message),
+            Output::Program { number, entry } => self.program(node, number, entry),
+            Output::Reply { token, result } => self.reply(node, token, result),
+            Output::Notify(event) => self.notify_operator(node, event),
+            Output::Probe { local, remote } => {
+                let usage = self.nodes[node].dataplane.usage((local, remote));
+                let incarnation = self.nodes[node].incarnation;
+                let input = Box::new(Input::Activity {
+                    local,
+                    remote,
+                    packets: usage.packets,
+                    bytes: usage.bytes,
+                });
+                let delay = self.rng_dataplane.range(0, self.layout.lag_max_us);
+                self.after(
+                    delay,
+                    Event::Input {
+                        node,
+                        incarnation,
+                        input,
+                    },
+                );
+            }
+            Output::ParameterProblem { .. }
+            | Output::Advertise { .. }
+            | Output::Withdraw { .. } => {}
+        }
+    }
+
+    fn send(&mut self, from: NodeIndex, source: IpAddr, destination: IpAddr, message: Message) {
+        self.stirred_at = self.now;
+        *self.stats.messages.entry(title(&message)).or_default() += 1;
+        if source != self.nodes[from].address {
+            let text = format!("{} sends from {source}", self.nodes[from].name);
+            self.violate(ViolationKind::SourceAddress, text);
+        }
+        self.check_promise(from, destination, &message);
+        self.grants.seen(from, &message, self.now, &self.layout);
+        let Some(to) = self.addresses.get(&destination).copied() else {
+            self.stats.messages_astray += 1;
+            return self.trace_message(from, destination, &message, " (nobody there)");
+        };
+        let fate = self.network.send_message(self.now, from, to);
+        let remark = match fate {
+            Fate::Lost => " LOST",
+            Fate::Partitioned => " CUT OFF",
+            Fate::Arrives(_, Some(_)) => " TWICE",
+            Fate::Arrives(_, None) => "",
+        };
+        self.trace_message(from, destination, &message, remark);
+        let Fate::Arrives(first, second) = fate else {
+            self.stats.messages_lost += 1;
+            return;
+        };
+        let message = Rc::new(message);
+        for at in std::iter::once(first).chain(second) {
+            let message = Rc::clone(&message);
+            self.at(
+                at,
+                Event::Message {
+                    to,
+                    source,
+                    message,
+                },
+            );
+        }
+    }
+
+    fn trace_message(&mut self, from: NodeIndex, to: IpAddr, message: &Message, remark: &str) {
+        let name = &self.nodes[from].name;
+        self.trace.line(self.now, |names| {
+            let (to, text) = (name_of(names, to), describe(message, names));
+            format!("{name} -> {to} {text}{remark}")
+        });
+    }
+}

@@ -1,0 +1,191 @@
+//! A run in the words of RFC 5213 and of the draft.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use crate::wire::message::{BindingAck, BindingUpdate, RoKind};
+use crate::wire::{Message, MobilityOption};
+
+use super::network::Micros;
+
+/// The lines of a run; nothing is written while it is off.
+#[derive(Debug, Default)]
+pub struct Trace {
+    lines: Option<Vec<String>>,
+    names: BTreeMap<IpAddr, String>,
+}
+
+/// A trace stops growing here.
+pub(super) const MAX_LINES: usize = 100_000;
+
+impl Trace {
+    /// A trace that keeps its lines when `on`.
+    #[must_use]
+    pub fn new(on: bool, names: BTreeMap<IpAddr, String>) -> Self {
+        Self {
+            lines: on.then(Vec::new),
+            names,
+        }
+    }
+
+    /// Adds a line; `text` is not called while the trace is off.
+    pub fn line(&mut self, at: Micros, text: impl FnOnce(&BTreeMap<IpAddr, String>) -> String) {
+        if let Some(lines) = self.lines.as_mut().filter(|l| l.len() < MAX_LINES) {
+            let (s, us) = (at / 1_000_000, at % 1_000_000);
+            lines.push(format!("t={s}.{us:06}s {}", text(&self.names)));
+        }
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        self.lines.as_deref().unwrap_or_default()
+    }
+
+    /// Takes what was written.
+    #[must_use]
+    pub fn into_lines(self) -> Vec<String> {
+        self.lines.unwrap_or_default()
+    }
+}
+
+/// A node's name, or its address where it is a stranger.
+#[must_use]
+pub(super) fn name_of(names: &BTreeMap<IpAddr, String>, address: IpAddr) -> String {
+    names
+        .get(&address)
+        .cloned()
+        .unwrap_or_else(|| address.to_string())
+}
+
+/// The draft's name of a message.
+#[must_use]
+pub fn title(message: &Message) -> &'static str {
+    match message {
+        Message::BindingRefreshRequest(_) => "Binding Refresh Request",
+        Message::TestInit(_) => "Test Init",
+        Message::Test(_) => "Test",
+        Message::BindingUpdate(m) if m.flags & BindingUpdate::P != 0 => "PBU",
+        Message::BindingUpdate(_) => "Binding Update",
+        Message::BindingAck(m) if m.flags & BindingAck::P != 0 => "PBA",
+        Message::BindingAck(_) => "Binding Ack",
+        Message::BindingError(_) => "Binding Error",
+        Message::Heartbeat(m) if m.response => "Heartbeat Response",
+        Message::Heartbeat(_) => "Heartbeat",
+        Message::BindingRevocation(m) if m.revocation_type == 2 => "BRA",
+        Message::BindingRevocation(_) => "BRI",
+        Message::LocalizedRoutingInitiation(_) => "LRI",
+        Message::LocalizedRoutingAck(_) => "LRA",
+        Message::RoRequest(m) => ro_title(m.kind, false),
+        Message::RoAck(m) => ro_title(m.kind, true),
+    }
+}
+
+fn ro_title(kind: RoKind, ack: bool) -> &'static str {
+    match (kind, ack) {
+        (RoKind::Trigger, false) => "RO Trigger",
+        (RoKind::Trigger, true) => "RO Trigger Ack",
+        (RoKind::Init, false) => "RO Init",
+        (RoKind::Init, true) => "RO Init Ack",
+        (RoKind::Setup, false) => "RO Setup",
+        (RoKind::Setup, true) => "RO Setup Ack",
+        (RoKind::Refresh, false) => "RO Refresh",
+        (RoKind::Refresh, true) => "RO Refresh Ack",
+        (RoKind::Request, false) => "RO Request",
+        (RoKind::Request, true) => "RO Request Ack",
+        (RoKind::Query, false) => "RO Query",
+        (RoKind::Query, true) => "RO Query Ack",
+    }
+}
+
+/// A message in one line: name, fixed part, options.
+#[must_use]
+pub fn describe(message: &Message, names: &BTreeMap<IpAddr, String>) -> String {
+    let mut text = String::from(title(message));
+    let _ = match message {
+        Message::BindingUpdate(m) => {
+            write!(
+                text,
+                " seq {} lifetime {} s",
+                m.sequence,
+                u32::from(m.lifetime) * 4
+            )
+        }
+        Message::BindingAck(m) => write!(
+            text,
+            " status {} seq {} lifetime {} s",
+            m.status,
+            m.sequence,
+            u32::from(m.lifetime) * 4
+        ),
+        Message::RoRequest(m) => write!(
+            text,
+            " seq {} lifetime {} s{}",
+            m.sequence,
+            m.lifetime,
+            if m.handover { " H" } else { "" }
+        ),
+        Message::RoAck(m) => write!(
+            text,
+            " status {} seq {} lifetime {} s",
+            m.status, m.sequence, m.lifetime
+        ),
+        Message::BindingError(m) => write!(text, " status {}", m.status),
+        Message::Heartbeat(m) => write!(text, " seq {}", m.sequence),
+        _ => Ok(()),
+    };
+    let options: Vec<String> = options_of(message)
+        .iter()
+        .filter_map(|option| describe_option(option, names))
+        .collect();
+    if !options.is_empty() {
+        let _ = write!(text, " ({})", options.join(", "));
+    }
+    text
+}
+
+/// The options of any message.
+#[must_use]
+pub fn options_of(message: &Message) -> &[MobilityOption] {
+    match message {
+        Message::BindingRefreshRequest(m) => &m.options,
+        Message::TestInit(m) => &m.options,
+        Message::Test(m) => &m.options,
+        Message::BindingUpdate(m) => &m.options,
+        Message::BindingAck(m) => &m.options,
+        Message::BindingError(m) => &m.options,
+        Message::Heartbeat(m) => &m.options,
+        Message::BindingRevocation(m) => &m.options,
+        Message::LocalizedRoutingInitiation(m) => &m.options,
+        Message::LocalizedRoutingAck(m) => &m.options,
+        Message::RoRequest(m) => &m.options,
+        Message::RoAck(m) => &m.options,
+    }
+}
+
+fn describe_option(option: &MobilityOption, names: &BTreeMap<IpAddr, String>) -> Option<String> {
+    Some(match option {
+        MobilityOption::MnId { identifier, .. } => {
+            format!("MN-ID {}", String::from_utf8_lossy(identifier))
+        }
+        MobilityOption::HomeNetworkPrefix(prefix) => format!("HNP {prefix}"),
+        MobilityOption::HandoffIndicator(hi) => format!("HI {hi}"),
+        MobilityOption::Timestamp(at) => {
+            let us = (u128::from(at & 0xffff) * 1_000_000) >> 16;
+            format!("TS {}.{us:06}", at >> 16)
+        }
+        MobilityOption::Ipv4HomeAddress { address, .. } => format!("IPv4 HoA {address}"),
+        MobilityOption::Ipv4HomeAddressRequest { address, .. } => format!("IPv4 HoA? {address}"),
+        MobilityOption::Ipv4HomeAddressReply {
+            address, status, ..
+        } => {
+            format!("IPv4 HoA! {address} status {status}")
+        }
+        MobilityOption::MagIpv6Address(address) => {
+            format!("MAG-ADDR {}", name_of(names, IpAddr::V6(*address)))
+        }
+        MobilityOption::RestartCounter(counter) => format!("restart {counter}"),
+        _ => return None,
+    })
+}
