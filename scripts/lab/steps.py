@@ -282,6 +282,6 @@ def live_paths(node):
 def user_packets(lma):
     """Packets that the LMA has taken out of tunnels or put into them, by its own counters."""
     stats = lma.stats()
-    names = [name for name in stats if name.startswith("dataplane.") and ("encap" in name or "decap" in name)]
+    names = [name for name in stats if name.endswith(("tunnel.encapsulated", "tunnel.decapsulated"))]
     check(names, f"the LMA counts no tunnel packets: {sorted(stats)}")
     return sum(stats[name] for name in names)

@@ -1,0 +1,123 @@
+"""Nodes that die: what goes on without them, what the others say, and that nothing stops the next start."""
+
+import json
+import time
+
+from e2e.case import WithDomain
+from lab.ctl import Ctl
+from lab.domain import HI_BETWEEN_MAGS, NODES
+from lab.shell import Failure, wait_for
+from lab.steps import LIFETIME_S, live_paths
+
+SLACK_S = 3.0
+
+
+class LmaKilled(WithDomain):
+    """Step 4 of the story, and the LMA is gone."""
+
+    def test_the_direct_path_outlives_the_lma_until_its_lifetime_ends(self):
+        domain = self.domain
+        domain.mn1.ping(self.there, 5)
+        wait_for("a path", lambda: len(domain.paths_anywhere()) >= 3)
+        watcher = Ctl(domain.mag2.socket, limit_s=1.0)
+        watcher.call("events.subscribe")
+        stream = domain.mn1.start_ping(self.there, 0.05)
+        wait_for("the ping has replies", lambda: len(stream.replies()) > 10)
+        lifetime = live_paths(domain.mag2)[0]["lifetime_s"]
+        killed = time.time()
+        domain.lma.kill()
+        time.sleep(max(1.0, lifetime - 1.0))
+        on_the_way = stream.result()
+        self.assertEqual(0, on_the_way.lost, "packets lost while the path's lifetime ran")
+        type(self).stream, type(self).killed, type(self).watcher = stream, killed, watcher
+        self.said = f"{len(on_the_way.sequences)} pings, 0 lost in {time.time() - killed:.1f} s without the LMA"
+
+    def test_the_path_ends_with_its_lifetime(self):
+        limit_s = 2 * LIFETIME_S + SLACK_S
+        for mag in (self.domain.mag1, self.domain.mag2):
+            wait_for(f"{mag.name} has no active path", lambda m=mag: not [
+                path for path in live_paths(m) if path["state"] == "active"], limit_s, 0.2)
+        self.said = f"{time.time() - self.killed:.1f} s after the LMA"
+        time.sleep(1)
+        last = max(reply[0] for reply in self.stream.replies())
+        self.assertLess(last, time.time() - 0.5, "packets arrive although there is neither path nor LMA")
+
+    def test_the_nodes_say_what_happened(self):
+        self.stream.stop()
+        events = []
+        try:
+            while True:
+                events.append(self.watcher.receive())
+        except (TimeoutError, EOFError):
+            pass
+        self.watcher.close()
+        text = json.dumps(events)
+        self.assertIn("path_down", text)
+        self.assertIn("peer_down", text)
+        self.assertTrue(self.domain.mag1.alive() and self.domain.mag2.alive() and self.domain.mag3.alive())
+        self.said = f"{len(events)} events"
+
+    def test_the_lma_starts_again(self):
+        self.domain.lma.start()
+        self.domain.lma.ready()
+        self.assertEqual([], self.domain.lma.bindings())
+
+
+class KillAndRestart(WithDomain):
+    """kill -9, start again: no namespace, socket or runtime file is in the way."""
+
+    def test_every_node_starts_again_after_kill_9(self):
+        for name in NODES:
+            with self.subTest(node=name):
+                node = self.domain.nodes[name]
+                node.kill()
+                node.start()
+                node.ready()
+        self.said = ", ".join(NODES)
+
+    def test_mns_attach_again(self):
+        domain = self.domain
+        for mn, mag in ((domain.mn1, domain.mag1), (domain.mn2, domain.mag2)):
+            domain.attach(mn, mag)
+        for name in ("mn1", "mn2"):
+            self.assertTrue(domain.hosts[name].slaac())
+
+    def test_traffic_flows_again(self):
+        domain = self.domain
+        there = domain.mn2.addresses()[0].ip
+        wait_for("MN2 answers", lambda: domain.mn1.ping(there, 3).lost == 0, 15)
+
+    def test_a_second_attach_of_the_same_mn_keeps_the_binding(self):
+        domain = self.domain
+        before = domain.mag1.bindings()
+        try:
+            domain.attach(domain.mn1, domain.mag1, HI_BETWEEN_MAGS)
+        except Failure as refused:
+            self.said = str(refused)
+        after = domain.mag1.bindings()
+        self.assertEqual([(b["mn_id"], b["hnps"]) for b in before], [(b["mn_id"], b["hnps"]) for b in after])
+
+
+class LmaSilent(WithDomain):
+    """An LMA that does not answer: the status by name on the socket, retries as the RFC has them."""
+
+    attached = False
+
+    def test_a_silent_lma_is_named_and_pbus_are_repeated(self):
+        domain = self.domain
+        domain.lma.kill()
+        since = time.time()
+        with self.assertRaises(Failure) as refused:
+            domain.attach(domain.mn1, domain.mag1)
+        self.said = str(refused.exception).partition(": ")[2][:120]
+        sent = [message for message in domain.captures["mag1"].messages(since) if message.name == "PBU"]
+        self.assertGreaterEqual(len(sent), 2, "no PBU was repeated")
+        gaps = [b.time - a.time for a, b in zip(sent, sent[1:])]
+        for shorter, longer in zip(gaps, gaps[1:]):
+            self.assertGreater(longer, 1.5 * shorter, f"the waits do not double: {gaps}")
+
+    def test_the_registration_completes_when_the_lma_is_back(self):
+        self.domain.lma.start()
+        self.domain.lma.ready()
+        address, _ = self.domain.mn1.slaac(limit_s=40)
+        self.said = str(address)
