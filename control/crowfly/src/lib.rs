@@ -1,1 +1,3 @@
-//! (skeleton)
+//! The Crowfly daemon and its tool: configuration, the control socket, the control thread.
+
+pub mod config;

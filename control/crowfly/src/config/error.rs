@@ -1,0 +1,141 @@
+//! What is wrong with a configuration file, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::locate::{KeyPath, locate};
+
+/// A configuration file that no node can run with.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is longer than any sensible configuration.
+    #[error("{}: longer than {max_bytes} bytes", file.display())]
+    TooLong {
+        /// The file.
+        file: PathBuf,
+        /// The most that is read.
+        max_bytes: u64,
+    },
+    /// The file says something wrong; one line each in the error's text.
+    #[error("{}", Listed { file, problems })]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// What it says wrong; at least one.
+        problems: Vec<Problem>,
+    },
+}
+
+/// One thing that a configuration file says wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+    /// Which key, as `ports[0].addresses[1]`; empty for the file as a whole.
+    pub key: String,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// A wrong value, before it is known where in the file it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Complaint {
+    pub(super) path: KeyPath,
+    pub(super) reason: String,
+}
+
+impl ConfigError {
+    /// What the file says wrong; empty when it could not be read.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Invalid { problems, .. } => problems,
+            Self::Read { .. } | Self::TooLong { .. } => &[],
+        }
+    }
+
+    pub(super) fn of_serde(
+        file: &Path,
+        error: &serde_path_to_error::Error<serde_json::Error>,
+    ) -> Self {
+        let path = error.path().to_string();
+        let key = if path == "." { String::new() } else { path };
+        Self::single(file, error.inner(), key)
+    }
+
+    pub(super) fn of_json(file: &Path, error: &serde_json::Error) -> Self {
+        Self::single(file, error, String::new())
+    }
+
+    fn single(file: &Path, error: &serde_json::Error, key: String) -> Self {
+        let text = error.to_string();
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        Self::Invalid {
+            file: file.to_path_buf(),
+            problems: vec![Problem {
+                line: error.line(),
+                column: error.column(),
+                key,
+                reason: text.strip_suffix(&position).unwrap_or(&text).to_owned(),
+            }],
+        }
+    }
+
+    pub(super) fn of_complaints(file: &Path, text: &str, complaints: Vec<Complaint>) -> Self {
+        let problems = complaints
+            .into_iter()
+            .map(|Complaint { path, reason }| {
+                let (line, column) = locate(text, &path);
+                Problem {
+                    line,
+                    column,
+                    key: path.to_string(),
+                    reason,
+                }
+            })
+            .collect();
+        Self::Invalid {
+            file: file.to_path_buf(),
+            problems,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.line, self.column)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+struct Listed<'a> {
+    file: &'a Path,
+    problems: &'a [Problem],
+}
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.problems.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}:{problem}", self.file.display())?;
+        }
+        Ok(())
+    }
+}

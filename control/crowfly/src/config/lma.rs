@@ -1,0 +1,110 @@
+//! The Local Mobility Anchor's part (RFC 5213 section 5, section 9.1).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::types::{PeerPrefix, PrefixSchema};
+
+/// The Local Mobility Anchor's part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lma {
+    /// Where home network prefixes are taken from for mobile nodes that have none of their own.
+    #[schemars(with = "Vec<PrefixSchema>")]
+    pub hnp_pools: Vec<Ipv6Net>,
+    /// Length of a home network prefix out of a pool.
+    #[schemars(range(min = 16, max = 128))]
+    pub hnp_length_bits: u8,
+    /// Mobile nodes that are known by name.
+    pub mobile_nodes: Vec<MobileNode>,
+    /// Where IPv4 home addresses are taken from; the first host address of each is its mobile nodes'
+    /// default router (RFC 5844 section 3.3.3).
+    #[schemars(with = "Vec<PrefixSchema>")]
+    pub ipv4_pools: Vec<Ipv4Net>,
+    /// Serve mobile nodes that `mobile_nodes` does not list, out of the pools. False: they are refused
+    /// with status 153 (RFC 5213 section 5.3.1).
+    pub accept_unknown_mns: bool,
+    /// Grant a prefix or address of a pool to the first mobile node that asks for it by name.
+    pub grant_requested_homes: bool,
+    /// MAGs that may register mobile nodes: addresses or prefixes; others are refused with status 154
+    /// (RFC 5213 section 5.3.1).
+    pub authorised_mags: Vec<PeerPrefix>,
+    /// Which prefixes other LMAs anchor (L-6).
+    pub peer_lmas: Vec<PeerLma>,
+    /// Longest lifetime granted in a PBA, seconds; a multiple of 4 (RFC 6275 section 6.1.8).
+    #[schemars(range(min = 4, max = 262_140))]
+    pub max_binding_lifetime_s: u32,
+    /// TimestampValidityWindow (RFC 5213 section 9.1).
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub timestamp_validity_window_ms: u32,
+    /// MinDelayBeforeBCEDelete (RFC 5213 section 9.1).
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub min_delay_before_bce_delete_ms: u32,
+    /// MaxDelayBeforeNewBCEAssign (RFC 5213 section 9.1); 0: the previous MAG is not waited for.
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub max_delay_before_new_bce_assign_ms: u32,
+}
+
+/// A mobile node that is known by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MobileNode {
+    /// NAI (RFC 4283).
+    pub mn_id: String,
+    /// Its home network prefixes; none: from the pools.
+    #[serde(default)]
+    #[schemars(with = "Vec<PrefixSchema>")]
+    pub hnps: Vec<Ipv6Net>,
+    /// Its IPv4 home address; none: from the IPv4 pools where it asks for one (RFC 5844).
+    #[serde(default)]
+    pub ipv4_hoa: Option<Ipv4Addr>,
+    /// Whether it gets network-based mobility at all; if not, status 152.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Whether IPv6 service is authorised; if not, status 172 where it asks for nothing else.
+    #[serde(default = "yes")]
+    pub ipv6: bool,
+    /// Whether IPv4 service is authorised; if not, status 170.
+    #[serde(default = "yes")]
+    pub ipv4: bool,
+    /// Whether its traffic may be localized.
+    #[serde(default = "yes")]
+    pub localized_routing: bool,
+}
+
+/// A prefix that another LMA anchors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PeerLma {
+    /// The prefix.
+    #[schemars(with = "PrefixSchema")]
+    pub prefix: Ipv6Net,
+    /// LMAA of the LMA that anchors it.
+    pub lma: Ipv6Addr,
+}
+
+impl Default for Lma {
+    fn default() -> Self {
+        Self {
+            hnp_pools: Vec::new(),
+            hnp_length_bits: 64,
+            mobile_nodes: Vec::new(),
+            ipv4_pools: Vec::new(),
+            accept_unknown_mns: true,
+            grant_requested_homes: true,
+            authorised_mags: Vec::new(),
+            peer_lmas: Vec::new(),
+            max_binding_lifetime_s: 3600,
+            timestamp_validity_window_ms: 300,
+            min_delay_before_bce_delete_ms: 10_000,
+            max_delay_before_new_bce_assign_ms: 1500,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
