@@ -1,0 +1,78 @@
+//! What the box's own IP counts: every drop has a name.
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $field:ident = $name:literal,)*) => {
+        /// Counters of the box's own IP.
+        #[derive(Debug, Default, Clone, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[$doc])* pub $field: u64,)*
+        }
+
+        impl Counters {
+            /// Every counter by dotted name, ordered by name.
+            #[must_use]
+            pub fn list(&self) -> Vec<(&'static str, u64)> {
+                vec![$(($name, self.$field),)*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Frame or packet that is malformed, or whose checksum is wrong.
+    drop_malformed = "net.drop.malformed",
+    /// Neighbour Discovery message that did not come from the link (RFC 4861 section 7.1).
+    drop_not_from_link = "net.drop.not-from-link",
+    /// Router Solicitation from a link without a registered MN.
+    drop_unknown_link = "net.drop.unknown-link",
+    /// Packet to an address that is not ours.
+    drop_not_ours = "net.drop.not-ours",
+    /// A protocol that the box itself does not speak.
+    drop_protocol = "net.drop.protocol",
+    /// ESP: this version has no security associations.
+    drop_esp = "net.drop.esp-without-sa",
+    /// Mobility Header from an address that is no unicast address.
+    drop_source = "net.drop.source-not-unicast",
+    /// Message out: no on-link prefix covers the destination, and there is no gateway.
+    drop_no_route = "net.drop.no-route",
+    /// Message out: the neighbour did not answer.
+    drop_unresolved = "net.drop.neighbour-unresolved",
+    /// Message out: too many wait for the neighbour already; the oldest went.
+    drop_queue_full = "net.drop.neighbour-queue-full",
+    /// Message out: the neighbour cache is full of neighbours in use.
+    drop_cache_full = "net.drop.neighbour-cache-full",
+    /// ICMP error beyond the rate limit (RFC 4443 section 2.4 (f)).
+    drop_icmp_rate = "net.drop.icmp-rate-limit",
+    /// ICMP error that RFC 4443 section 2.4 (e) forbids, or about a packet we cannot answer.
+    drop_icmp_forbidden = "net.drop.icmp-error-forbidden",
+    /// Packet out that does not fit the port's MTU.
+    drop_too_long = "net.drop.too-long",
+    /// Link beyond the bound on advertised links.
+    drop_links_full = "net.drop.access-links-full",
+    /// Neighbour Solicitations received for an address of ours.
+    rx_neighbour_solicit = "net.rx.neighbour-solicitation",
+    /// Neighbour Advertisements received.
+    rx_neighbour_advert = "net.rx.neighbour-advertisement",
+    /// Router Solicitations received from registered MNs.
+    rx_router_solicit = "net.rx.router-solicitation",
+    /// Neighbour Discovery, MLD, ARP and other link chatter that needs no answer.
+    rx_ignored = "net.rx.ignored",
+    /// Echo Requests received.
+    rx_echo_request = "net.rx.echo-request",
+    /// ICMPv6 errors received about packets of ours.
+    rx_icmp_error = "net.rx.icmp-error",
+    /// Mobility Headers received.
+    rx_mobility_header = "net.rx.mobility-header",
+    /// Neighbour Solicitations sent.
+    tx_neighbour_solicit = "net.tx.neighbour-solicitation",
+    /// Neighbour Advertisements sent.
+    tx_neighbour_advert = "net.tx.neighbour-advertisement",
+    /// Router Advertisements sent.
+    tx_router_advert = "net.tx.router-advertisement",
+    /// Echo Replies sent.
+    tx_echo_reply = "net.tx.echo-reply",
+    /// ICMP errors sent.
+    tx_icmp_error = "net.tx.icmp-error",
+    /// Mobility Headers sent.
+    tx_mobility_header = "net.tx.mobility-header",
+}

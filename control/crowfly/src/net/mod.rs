@@ -1,0 +1,490 @@
+//! The box's own IP: neighbour discovery, Router Advertisements, echo, ICMP errors and the way of
+//! Mobility Headers, for the packets that workers hand to control.
+//!
+//! Sans-IO like the engines: frames and the time go in, [`Action`]s come out. Read first: RFC 4861
+//! (neighbour discovery), RFC 4443 (ICMPv6), RFC 5213 sections 6.2 and 6.9 (the MAG's access link),
+//! RFC 6543 (its addresses).
+
+mod access;
+mod counters;
+mod frame;
+mod icmp;
+mod neighbour;
+mod receive;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use dataplane::NextHop;
+use ipnet::{IpNet, Ipv6Net};
+use pmipv6::io::Link;
+use smoltcp::wire::{EthernetAddress, Icmpv6Repr, IpProtocol, NdiscRepr};
+
+pub use access::RouterAdvertisementConfig;
+pub use counters::Counters;
+
+use access::{AccessLinks, Advertisement};
+use frame::{
+    ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, link_local, multicast_mac,
+    solicited_node,
+};
+use icmp::{IcmpError, TokenBucket};
+use neighbour::{Effect, Key, Neighbours};
+
+/// Next header of the Mobility Header (RFC 6275 section 6.1.1).
+const MOBILITY_HEADER: u8 = 135;
+/// Next header of ESP (RFC 4303 section 2).
+const ESP: u8 = 50;
+/// Hop limit of Neighbour Discovery, on send and on receipt (RFC 4861 section 7.1).
+const ND_HOP_LIMIT: u8 = 255;
+/// Hop limit of what the box itself sends off the link.
+const HOP_LIMIT: u8 = 64;
+/// All nodes on the link (RFC 4291 section 2.7.1).
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// A port as the box's own IP sees it.
+#[derive(Debug, Clone)]
+pub struct NetPort {
+    /// DPDK port number.
+    pub number: u16,
+    /// Link-layer address of the port.
+    pub mac: [u8; 6],
+    /// Largest IP packet, octets.
+    pub mtu_bytes: u16,
+    /// Our addresses with their on-link prefixes.
+    pub addresses: Vec<Ipv6Net>,
+    /// Router for what no on-link prefix covers.
+    pub gateway: Option<Ipv6Addr>,
+    /// Access port: the MAG's fixed link-local address.
+    pub access_link_local: Option<Ipv6Addr>,
+    /// Signalling and tunnels leave here.
+    pub transport: bool,
+    /// LMA: user packets to the Internet leave here.
+    pub network: bool,
+}
+
+/// What the box's own IP is made with.
+#[derive(Debug, Clone)]
+pub struct NetConfig {
+    /// The ports.
+    pub ports: Vec<NetPort>,
+    /// Port, address and link-layer address of neighbours that need no discovery.
+    pub neighbours: Vec<(u16, Ipv6Addr, [u8; 6])>,
+    /// Discovered neighbours that are remembered.
+    pub max_neighbours: usize,
+    /// Access links that are advertised on.
+    pub max_links: usize,
+    /// What Router Advertisements say.
+    pub router_advertisement: RouterAdvertisementConfig,
+    /// LMA: ICMP errors about packets from a tunnel go back into it. A MAG's anchor would refuse them:
+    /// their source is no home.
+    pub answer_into_tunnels: bool,
+}
+
+/// What follows from a packet, a command or the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send a frame, whole.
+    Transmit {
+        /// DPDK port number.
+        port: u16,
+        /// From the Ethernet header on.
+        frame: Vec<u8>,
+    },
+    /// A Mobility Header came for us; nothing of it is checked yet.
+    MobilityHeader {
+        /// Source address on the wire.
+        source: Ipv6Addr,
+        /// Destination address on the wire, one of ours.
+        destination: Ipv6Addr,
+        /// The header, from Payload Proto on.
+        octets: Vec<u8>,
+    },
+    /// The next hop of a tracked remote address is another one now, or none.
+    NextHop {
+        /// Remote address of tunnels.
+        remote: IpAddr,
+        /// Where they leave.
+        next_hop: Option<NextHop>,
+    },
+    /// LMA: the next hop towards the network is another one now, or none.
+    NetworkNextHop {
+        /// Where user packets leave.
+        next_hop: Option<NextHop>,
+    },
+}
+
+/// The box's own IP.
+#[derive(Debug)]
+pub struct Net {
+    config: NetConfig,
+    neighbours: Neighbours,
+    links: AccessLinks,
+    /// Remote addresses of tunnels, with the neighbour that leads there.
+    tracked: HashMap<IpAddr, Key>,
+    /// LMA: the neighbour that leads to the network.
+    network: Option<Key>,
+    errors: TokenBucket,
+    /// The packet of the Mobility Header handed out last, for an error about it.
+    last_signalling: Option<(Envelope, Vec<u8>)>,
+    counters: Counters,
+}
+
+impl Net {
+    /// The box's own IP at its start; [`Net::start`] sends what it begins with.
+    #[must_use]
+    pub fn new(config: NetConfig) -> Self {
+        let mut neighbours = Neighbours::new(config.max_neighbours);
+        for (port, address, mac) in &config.neighbours {
+            neighbours.set_static((*port, *address), *mac);
+        }
+        Self {
+            neighbours,
+            links: AccessLinks::new(config.router_advertisement, config.max_links),
+            tracked: HashMap::new(),
+            network: None,
+            errors: TokenBucket::new(),
+            last_signalling: None,
+            counters: Counters::default(),
+            config,
+        }
+    }
+
+    /// Resolves the gateway towards the network.
+    pub fn start(&mut self, now: Duration, out: &mut Vec<Action>) {
+        let towards = self.config.ports.iter().find(|port| port.network);
+        let Some(key) = towards.and_then(|port| Some((port.number, port.gateway?))) else {
+            return;
+        };
+        self.network = Some(key);
+        self.track_neighbour(now, key, out);
+        if let Some(mac) = self.neighbours.mac(key) {
+            out.push(Action::NetworkNextHop {
+                next_hop: self.next_hop(key, Some(mac)),
+            });
+        }
+    }
+
+    /// A tunnel to `remote` exists now: keeps its next hop resolved, and says what it is at present.
+    pub fn track(
+        &mut self,
+        now: Duration,
+        remote: IpAddr,
+        out: &mut Vec<Action>,
+    ) -> Option<NextHop> {
+        let IpAddr::V6(address) = remote else {
+            return None;
+        };
+        let Some(key) = self.route(address) else {
+            self.counters.drop_no_route += 1;
+            return None;
+        };
+        self.tracked.insert(remote, key);
+        self.track_neighbour(now, key, out);
+        self.next_hop(key, self.neighbours.mac(key))
+    }
+
+    /// No tunnel to `remote` exists any more.
+    pub fn untrack(&mut self, now: Duration, remote: IpAddr, out: &mut Vec<Action>) {
+        let Some(key) = self.tracked.remove(&remote) else {
+            return;
+        };
+        let in_use = self.network == Some(key) || self.tracked.values().any(|other| *other == key);
+        if !in_use {
+            let mut effects = Vec::new();
+            self.neighbours.track(now, key, false, &mut effects);
+            self.carry_out(effects, out);
+        }
+    }
+
+    /// Sends a Mobility Header from one of our addresses.
+    pub fn send_mobility_header(
+        &mut self,
+        now: Duration,
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        octets: &[u8],
+        out: &mut Vec<Action>,
+    ) {
+        let protocol = IpProtocol::from(MOBILITY_HEADER);
+        if self.send_ipv6(now, source, destination, protocol, octets, out) {
+            self.counters.tx_mobility_header += 1;
+        }
+    }
+
+    /// ICMPv6 Parameter Problem, code 0, about the Mobility Header handed out last (RFC 6275
+    /// section 9.2); `pointer` counts from its start.
+    pub fn parameter_problem(
+        &mut self,
+        now: Duration,
+        destination: Ipv6Addr,
+        pointer: u32,
+        out: &mut Vec<Action>,
+    ) {
+        let Some((envelope, packet)) = self.last_signalling.take() else {
+            return;
+        };
+        let Some((repr, _)) = frame::ipv6(&packet) else {
+            return;
+        };
+        if repr.src_addr == destination {
+            let error = IcmpError::parameter_problem(IPV6_LEN as u32 + pointer);
+            self.send_error(now, envelope, repr.dst_addr, error, &packet, out);
+        }
+    }
+
+    /// Advertises home network prefixes on an access link from now on; IPv4 home addresses among
+    /// `prefixes` are none of a Router Advertisement's business.
+    pub fn advertise(
+        &mut self,
+        now: Duration,
+        link: Link,
+        prefixes: &[IpNet],
+        link_local: Ipv6Addr,
+        lifetime_s: u32,
+        out: &mut Vec<Action>,
+    ) {
+        let mut due = Vec::new();
+        if !self.links.advertise(
+            now,
+            link,
+            only_ipv6(prefixes),
+            link_local,
+            lifetime_s,
+            &mut due,
+        ) {
+            self.counters.drop_links_full += 1;
+        }
+        self.send_advertisements(due, None, out);
+    }
+
+    /// Advertises these prefixes no more, and says so once.
+    pub fn withdraw(
+        &mut self,
+        link: Link,
+        prefixes: &[IpNet],
+        link_local: Ipv6Addr,
+        out: &mut Vec<Action>,
+    ) {
+        let mut due = Vec::new();
+        self.links
+            .withdraw(link, &only_ipv6(prefixes), link_local, &mut due);
+        self.send_advertisements(due, None, out);
+    }
+
+    /// Does what is due.
+    pub fn timeout(&mut self, now: Duration, out: &mut Vec<Action>) {
+        let mut effects = Vec::new();
+        self.neighbours.timeout(now, &mut effects);
+        self.carry_out(effects, out);
+        let mut due = Vec::new();
+        self.links.timeout(now, &mut due);
+        self.send_advertisements(due, None, out);
+    }
+
+    /// When [`Net::timeout`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        [self.neighbours.next_deadline(), self.links.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Counters and gauges by dotted name.
+    #[must_use]
+    pub fn counters(&self) -> Vec<(&'static str, u64)> {
+        let mut all = self.counters.list();
+        all.push(("net.access-links", self.links.len() as u64));
+        all.push(("net.neighbours", self.neighbours.len() as u64));
+        all
+    }
+
+    /// The neighbour that leads to an address: itself on a link of ours, or a gateway; the transport
+    /// port's before others.
+    fn route(&self, destination: Ipv6Addr) -> Option<Key> {
+        let on_link = |port: &&NetPort| port.addresses.iter().any(|own| own.contains(&destination));
+        let ports = &self.config.ports;
+        if let Some(port) = ports.iter().find(on_link) {
+            return Some((port.number, destination));
+        }
+        let transport_first = ports.iter().filter(|port| port.transport).chain(ports);
+        transport_first
+            .filter_map(|port| Some((port.number, port.gateway?)))
+            .next()
+    }
+
+    fn port(&self, number: u16) -> Option<&NetPort> {
+        self.config.ports.iter().find(|port| port.number == number)
+    }
+
+    fn track_neighbour(&mut self, now: Duration, key: Key, out: &mut Vec<Action>) {
+        let mut effects = Vec::new();
+        self.neighbours.track(now, key, true, &mut effects);
+        self.carry_out(effects, out);
+    }
+
+    fn next_hop(&self, key: Key, mac: Option<[u8; 6]>) -> Option<NextHop> {
+        let port = self.port(key.0)?;
+        Some(NextHop {
+            port: key.0,
+            source_mac: port.mac,
+            destination_mac: mac?,
+        })
+    }
+
+    /// Sends an IPv6 packet to where its destination is reached; false when it was dropped at once.
+    fn send_ipv6(
+        &mut self,
+        now: Duration,
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        protocol: IpProtocol,
+        payload: &[u8],
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let Some(key) = self.route(destination) else {
+            self.counters.drop_no_route += 1;
+            return false;
+        };
+        let mtu = self
+            .port(key.0)
+            .map_or(0, |port| usize::from(port.mtu_bytes));
+        let packet = build_ipv6(source, destination, protocol, HOP_LIMIT, payload);
+        let Some(packet) = packet.filter(|packet| packet.len() <= mtu) else {
+            self.counters.drop_too_long += 1;
+            return false;
+        };
+        let mut effects = Vec::new();
+        self.neighbours.send(now, key, packet, &mut effects);
+        self.carry_out(effects, out);
+        true
+    }
+
+    /// Turns what the neighbour cache wants into frames and next hops.
+    fn carry_out(&mut self, effects: Vec<Effect>, out: &mut Vec<Action>) {
+        for effect in effects {
+            match effect {
+                Effect::Solicit { key, mac } => self.solicit(key, mac, out),
+                Effect::Send {
+                    key: (number, _),
+                    mac,
+                    packet,
+                } => {
+                    let Some(source) = self.port(number).map(|port| port.mac) else {
+                        continue;
+                    };
+                    let to = Envelope {
+                        port: number,
+                        vlan: None,
+                        source,
+                        destination: mac,
+                    };
+                    transmit(to, &packet, out);
+                }
+                Effect::Changed { key, mac } => self.changed(key, mac, out),
+                Effect::Unresolved { packets } => self.counters.drop_unresolved += packets,
+                Effect::QueueFull => self.counters.drop_queue_full += 1,
+                Effect::CacheFull => self.counters.drop_cache_full += 1,
+            }
+        }
+    }
+
+    fn changed(&self, key: Key, mac: Option<[u8; 6]>, out: &mut Vec<Action>) {
+        let next_hop = self.next_hop(key, mac);
+        let remotes = self.tracked.iter().filter(|(_, through)| **through == key);
+        out.extend(remotes.map(|(remote, _)| Action::NextHop {
+            remote: *remote,
+            next_hop,
+        }));
+        if self.network == Some(key) {
+            out.push(Action::NetworkNextHop { next_hop });
+        }
+    }
+
+    /// A Neighbour Solicitation (RFC 4861 section 7.2.2).
+    fn solicit(&mut self, key: Key, mac: Option<[u8; 6]>, out: &mut Vec<Action>) {
+        let (number, target) = key;
+        let Some(port) = self.port(number) else {
+            return;
+        };
+        let on_link = port.addresses.iter().find(|own| own.contains(&target));
+        let source = on_link.map_or_else(|| link_local(port.mac), Ipv6Net::addr);
+        let destination = if mac.is_some() {
+            target
+        } else {
+            solicited_node(target)
+        };
+        let envelope = Envelope {
+            port: number,
+            vlan: None,
+            source: port.mac,
+            destination: mac.unwrap_or_else(|| multicast_mac(destination)),
+        };
+        let repr = Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit {
+            target_addr: target,
+            lladdr: Some(EthernetAddress(port.mac).into()),
+        });
+        let message = access::emit(&repr, source, destination);
+        self.counters.tx_neighbour_solicit += 1;
+        transmit_icmpv6(envelope, source, destination, ND_HOP_LIMIT, &message, out);
+    }
+
+    /// Router Advertisements to MNs: to all nodes in the address, to one MN on the link (RFC 6085), or
+    /// to the address that solicited.
+    fn send_advertisements(
+        &mut self,
+        due: Vec<Advertisement>,
+        to: Option<Ipv6Addr>,
+        out: &mut Vec<Action>,
+    ) {
+        let destination = to.unwrap_or(ALL_NODES);
+        for advertisement in due {
+            let message = self.links.message(&advertisement, destination);
+            let envelope = Envelope {
+                port: advertisement.link.port,
+                vlan: advertisement.link.vlan,
+                source: self.config.router_advertisement.mac,
+                destination: advertisement.link.mac.0,
+            };
+            self.counters.tx_router_advert += 1;
+            let source = advertisement.link_local;
+            transmit_icmpv6(envelope, source, destination, ND_HOP_LIMIT, &message, out);
+        }
+    }
+}
+
+/// Each IPv6 prefix once.
+fn only_ipv6(prefixes: &[IpNet]) -> Vec<Ipv6Net> {
+    let mut seen = HashSet::new();
+    let ipv6 = prefixes.iter().filter_map(|prefix| match prefix {
+        IpNet::V6(prefix) => Some(prefix.trunc()),
+        IpNet::V4(_) => None,
+    });
+    ipv6.filter(|prefix| seen.insert(*prefix)).collect()
+}
+
+fn transmit(envelope: Envelope, packet: &[u8], out: &mut Vec<Action>) {
+    let frame = close(envelope, ETHERTYPE_IPV6, packet);
+    out.push(Action::Transmit {
+        port: envelope.port,
+        frame,
+    });
+}
+
+fn transmit_icmpv6(
+    envelope: Envelope,
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    hop_limit: u8,
+    message: &[u8],
+    out: &mut Vec<Action>,
+) {
+    if let Some(packet) = build_ipv6(source, destination, IpProtocol::Icmpv6, hop_limit, message) {
+        transmit(envelope, &packet, out);
+    }
+}
