@@ -51,6 +51,8 @@ pub enum ViolationKind {
     OrphanPath,
     /// After coming to rest, packets of a conversation are still lost.
     StillLosing,
+    /// After coming to rest, packets of a conversation still go by an anchor.
+    NotLocalized,
     /// State outlives its lifetime.
     Outlives,
     /// State is left when everybody has gone.
@@ -370,11 +372,14 @@ impl Domain<'_> {
             .filter(|talk| talk.open)
             .filter(|talk| self.mobiles[talk.source].settled_at.is_some())
             .filter(|talk| self.mobiles[talk.destination].settled_at.is_some())
-            .find(|talk| matches!(talk.last, Some(Fate::Lost(_))))
-            .map(|talk| {
+            .find_map(|talk| {
                 let (a, b) = (talk.source + 1, talk.destination + 1);
-                let text = format!("MN{a}->MN{b}: {:?}", talk.last);
-                (ViolationKind::StillLosing, text)
+                let kind = match talk.last? {
+                    Fate::Lost(_) => ViolationKind::StillLosing,
+                    Fate::Delivered { localized: false } => ViolationKind::NotLocalized,
+                    _ => return None,
+                };
+                Some((kind, format!("MN{a}->MN{b}: {:?}", talk.last)))
             })
     }
 

@@ -30,7 +30,9 @@ pub struct Timers {
     pub ro_lifetime_s: u16,
     /// `MinDelayBeforeBCEDelete` (RFC 5213 section 9.1).
     pub delete_delay_s: u32,
-    /// Greatest hold-off of a pair after failures (HL-14).
+    /// First hold-off of a pair after a failure (HL-14).
+    pub hold_off_s: u32,
+    /// Greatest hold-off of a pair.
     pub hold_off_max_s: u32,
 }
 
@@ -40,7 +42,8 @@ impl Timers {
         binding_lifetime_s: 60,
         ro_lifetime_s: 24,
         delete_delay_s: 10,
-        hold_off_max_s: 900,
+        hold_off_s: 4,
+        hold_off_max_s: 16,
     };
 
     /// The receiving half of a path outlives the lifetime granted by this much (HL-33).
@@ -75,6 +78,9 @@ pub struct Layout {
     pub workers: usize,
     /// An update takes up to this long to become effective in a worker.
     pub lag_max_us: Micros,
+    /// A MAG has one LMA for all its MNs, and MNs keep to the MAGs of their LMA: otherwise every MAG
+    /// knows the LMA of every MN.
+    pub anchored_by_mag: bool,
     /// Timers of the engines.
     pub timers: Timers,
 }
@@ -92,6 +98,7 @@ impl Layout {
             mobiles,
             workers: 2,
             lag_max_us: 2_000,
+            anchored_by_mag: false,
             timers: Timers::SHORT,
         }
     }
@@ -156,6 +163,15 @@ impl Layout {
     #[must_use]
     pub fn anchor_of(&self, mobile: MobileIndex) -> usize {
         mobile % self.lmas
+    }
+
+    /// The LMA, counted from 0, of the MNs at a MAG that names no other.
+    #[must_use]
+    pub fn default_anchor(&self, mag: usize) -> usize {
+        match self.anchored_by_mag {
+            true => mag % self.lmas,
+            false => 0,
+        }
     }
 
     /// NAI of an MN.

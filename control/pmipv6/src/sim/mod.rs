@@ -18,6 +18,7 @@
 mod access;
 mod check;
 mod domain;
+mod engines;
 mod flow;
 mod forwarding;
 mod layout;
@@ -27,10 +28,13 @@ mod node;
 mod output;
 mod packet;
 mod rng;
+mod schedule;
+mod shrink;
 mod trace;
 
 pub use check::{Violation, ViolationKind, homes_in, is_promise};
 pub use domain::{Domain, Stats};
+pub use engines::{engine, lma_config, mag_config};
 pub use flow::host_in;
 pub use forwarding::{Bound, Forwarding, Inconsistency, PairKey, Usage, homes_of};
 pub use layout::{ACCESS_PORT, Build, Layout, MobileIndex, Role, Timers};
@@ -41,4 +45,6 @@ pub use packet::{
     Arrival, Fate, Loss, MAX_HOPS, PACKET_BYTES, Packet, Verdict, at_lma, at_mag, is_mobile,
 };
 pub use rng::Rng;
-pub use trace::{Trace, describe, options_of, title};
+pub use schedule::{Outcome, Schedule, kind_of};
+pub use shrink::{FAULTS, Selection, shrink};
+pub use trace::{Sent, Trace, describe, options_of, title};

@@ -54,6 +54,8 @@ impl Domain<'_> {
             let text = format!("{} sends from {source}", self.nodes[from].name);
             self.violate(ViolationKind::SourceAddress, text);
         }
+        self.trace
+            .sent(self.now, &self.nodes[from].name, destination, &message);
         self.check_promise(from, destination, &message);
         self.grants.seen(from, &message, self.now, &self.layout);
         let Some(to) = self.addresses.get(&destination).copied() else {

@@ -13,7 +13,27 @@ use super::network::Micros;
 #[derive(Debug, Default)]
 pub struct Trace {
     lines: Option<Vec<String>>,
+    sent: Vec<Sent>,
     names: BTreeMap<IpAddr, String>,
+}
+
+/// A message that a node sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// When.
+    pub at: Micros,
+    /// Name of the sender.
+    pub from: String,
+    /// Name of the receiver.
+    pub to: String,
+    /// What.
+    pub message: Message,
+}
+
+impl std::fmt::Display for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} -> {} {}", self.from, self.to, title(&self.message))
+    }
 }
 
 /// A trace stops growing here.
@@ -25,6 +45,7 @@ impl Trace {
     pub fn new(on: bool, names: BTreeMap<IpAddr, String>) -> Self {
         Self {
             lines: on.then(Vec::new),
+            sent: Vec::new(),
             names,
         }
     }
@@ -35,6 +56,24 @@ impl Trace {
             let (s, us) = (at / 1_000_000, at % 1_000_000);
             lines.push(format!("t={s}.{us:06}s {}", text(&self.names)));
         }
+    }
+
+    /// Keeps a message that a node sends.
+    pub(super) fn sent(&mut self, at: Micros, from: &str, to: IpAddr, message: &Message) {
+        if self.lines.is_some() && self.sent.len() < MAX_LINES {
+            self.sent.push(Sent {
+                at,
+                from: from.to_owned(),
+                to: name_of(&self.names, to),
+                message: message.clone(),
+            });
+        }
+    }
+
+    /// The messages that were sent, also those that the network lost.
+    #[must_use]
+    pub fn messages(&self) -> &[Sent] {
+        &self.sent
     }
 
     /// What was written.

@@ -1,0 +1,278 @@
+//! A schedule: a domain, its faults and what happens to it, all from one seed; and a run of it.
+
+use super::check::{Violation, ViolationKind};
+use super::domain::{Domain, Stats};
+use super::layout::{Build, Layout, MobileIndex, Timers};
+use super::mobile::{Operation, Tally};
+use super::network::{Faults, Micros, NodeIndex, SECOND};
+use super::rng::Rng;
+
+/// A domain, its faults and what happens to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Feeds everything random in the run.
+    pub seed: u64,
+    /// The domain.
+    pub layout: Layout,
+    /// What the network does until the domain is healed.
+    pub faults: Faults,
+    /// What happens, in time.
+    pub operations: Vec<(Micros, Operation)>,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was broken, if anything.
+    pub violation: Option<Violation>,
+    /// Figures.
+    pub stats: Stats,
+    /// What became of the packets.
+    pub tally: Tally,
+    /// The run in the draft's words, where it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// Between the first and the last random operation.
+const ACTIVE: Micros = 40 * SECOND;
+/// The MNs appear within this time.
+const ARRIVALS: Micros = 2 * SECOND;
+/// Without loss, reordering or failure, packets may be lost for this long around a handover.
+const CALM_BOUND: Micros = 2 * SECOND;
+/// Whatever takes a few round trips.
+const SLACK: Micros = 4 * SECOND;
+
+impl Schedule {
+    /// A random schedule.
+    #[must_use]
+    pub fn generate(seed: u64) -> Self {
+        let mut rng = Rng::new(seed).fork(0x5c4e_d01e);
+        let sizes = [
+            (1, 2),
+            (1, 3),
+            (1, 3),
+            (2, 2),
+            (2, 3),
+            (2, 3),
+            (2, 4),
+            (3, 4),
+        ];
+        let (lmas, mags) = sizes[rng.index(sizes.len())];
+        let mut layout = Layout::new(lmas, mags, rng.range(2, 5) as usize);
+        layout.workers = rng.range(1, 3) as usize;
+        layout.lag_max_us = [100, 2_000, 30_000][rng.index(3)];
+        let faults = random_faults(&mut rng);
+        let failures = rng.chance(300_000);
+        let mut schedule = Self {
+            seed,
+            layout,
+            faults,
+            operations: Vec::new(),
+        };
+        schedule.begin(&mut rng);
+        for _ in 0..rng.range(3, 20) {
+            let at = ARRIVALS + rng.range(0, ACTIVE);
+            let operation = schedule.random_operation(&mut rng, failures);
+            // Now and then things happen at almost the same time (L-14).
+            let twin = rng.chance(400_000).then(|| {
+                let later = at + rng.range(0, 50_000);
+                (later, schedule.random_operation(&mut rng, failures))
+            });
+            schedule.operations.push((at, operation));
+            schedule.operations.extend(twin);
+        }
+        schedule.operations.sort_by_key(|(at, _)| *at);
+        schedule
+    }
+
+    fn begin(&mut self, rng: &mut Rng) {
+        for mobile in 0..self.layout.mobiles {
+            let at = rng.range(0, ARRIVALS);
+            let mag = self.random_mag(rng);
+            self.operations.push((at, appear(mobile, mag, 0, 0)));
+        }
+        for _ in 0..rng.range(1, 4) {
+            let at = rng.range(0, 2 * ARRIVALS);
+            let talk = self.random_talk(rng);
+            self.operations.push((at, talk));
+        }
+    }
+
+    fn random_mag(&self, rng: &mut Rng) -> NodeIndex {
+        self.layout.mag(rng.index(self.layout.mags))
+    }
+
+    fn random_pair(&self, rng: &mut Rng) -> (MobileIndex, MobileIndex) {
+        let one = rng.index(self.layout.mobiles);
+        let step = 1 + rng.index(self.layout.mobiles - 1);
+        (one, (one + step) % self.layout.mobiles)
+    }
+
+    fn random_talk(&self, rng: &mut Rng) -> Operation {
+        let (source, destination) = self.random_pair(rng);
+        Operation::Talk {
+            source,
+            destination,
+            interval_us: rng.range(100_000, 900_000),
+            one_way: rng.chance(200_000),
+        }
+    }
+
+    fn random_operation(&self, rng: &mut Rng, failures: bool) -> Operation {
+        let (source, destination) = self.random_pair(rng);
+        let nodes = self.layout.lmas + self.layout.mags;
+        match rng.index(if failures { 20 } else { 17 }) {
+            0..=10 => {
+                let away = [0, 20_000, 300_000][rng.index(3)];
+                let notice = [0, 5_000, 200_000, 8 * SECOND][rng.index(4)];
+                appear(
+                    source,
+                    self.random_mag(rng),
+                    rng.range(0, away),
+                    rng.range(0, notice),
+                )
+            }
+            11 => Operation::Leave {
+                mobile: source,
+                notice_us: rng.range(0, SECOND),
+            },
+            12 | 13 => self.random_talk(rng),
+            14 => Operation::Hush {
+                source,
+                destination,
+            },
+            15 => Operation::PathRequest {
+                node: rng.index(nodes),
+                source,
+                destination,
+            },
+            16 => Operation::PathRemove {
+                node: rng.index(nodes),
+                source,
+                destination,
+            },
+            17 => Operation::Crash {
+                node: rng.index(nodes),
+                down_us: rng.range(0, 5 * SECOND),
+            },
+            _ => {
+                let one = rng.index(nodes);
+                Operation::Partition {
+                    one,
+                    other: (one + 1 + rng.index(nodes - 1)) % nodes,
+                    for_us: rng.range(SECOND / 10, 20 * SECOND),
+                }
+            }
+        }
+    }
+
+    /// True when no message is lost or overtaken and nothing fails.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.faults.loss_ppm == 0
+            && self.faults.reorder_ppm == 0
+            && !self.operations.iter().any(|(_, op)| op.is_failure())
+    }
+
+    /// No packet between two settled MNs may be lost for longer: what the timers imply.
+    #[must_use]
+    pub fn blackhole_bound(&self) -> Micros {
+        let timers = &self.layout.timers;
+        let crash = |op: &Operation| matches!(op, Operation::Crash { .. });
+        if self.operations.iter().any(|(_, op)| crash(op)) {
+            // An LMA that lost its bindings gets them back when they are extended.
+            timers.path_bound().max(timers.binding_bound()) + Timers::EXCHANGE + SLACK
+        } else if self.is_calm() {
+            CALM_BOUND
+        } else {
+            timers.path_bound() + Timers::EXCHANGE + SLACK
+        }
+    }
+
+    /// From the last operation until everything must have come to rest.
+    #[must_use]
+    pub fn settle_time(&self) -> Micros {
+        let timers = &self.layout.timers;
+        let hold_off = Micros::from(timers.hold_off_max_s) * SECOND;
+        self.blackhole_bound().max(timers.path_bound()) + hold_off + 2 * Timers::EXCHANGE + SLACK
+    }
+
+    /// From everybody's leaving until nothing may be left.
+    #[must_use]
+    pub fn drain_time(&self) -> Micros {
+        let timers = &self.layout.timers;
+        let hold_off = Micros::from(timers.hold_off_max_s) * SECOND;
+        timers.binding_bound() + timers.path_bound() + hold_off + 2 * Timers::EXCHANGE + SLACK
+    }
+
+    /// Runs it to the end, or until something breaks.
+    #[must_use]
+    pub fn run(&self, build: &Build<'_>, trace: bool) -> Outcome {
+        let mut domain = Domain::new(self.layout.clone(), self.faults, self.seed, build);
+        if trace {
+            domain.trace_on();
+        }
+        domain.blackhole_bound_us = self.blackhole_bound();
+        for (at, operation) in &self.operations {
+            domain.schedule(*at, operation.clone());
+        }
+        let last = self.operations.last().map_or(0, |(at, _)| *at);
+        // Partitions and crashes end by themselves, late notices come in.
+        domain.run_until(last + 20 * SECOND);
+        domain.heal_everything();
+        domain.run_until(domain.now() + self.settle_time());
+        domain.check_at_rest();
+        domain.hush_all();
+        domain.all_leave();
+        domain.run_until(domain.now() + self.drain_time());
+        domain.check_empty();
+        outcome(domain)
+    }
+}
+
+fn outcome(mut domain: Domain<'_>) -> Outcome {
+    let mut tally = Tally::default();
+    for talk in domain.talks.values() {
+        tally.add(&talk.tally);
+    }
+    Outcome {
+        violation: domain.take_violation(),
+        stats: std::mem::take(&mut domain.stats),
+        tally,
+        trace: std::mem::take(&mut domain.trace).into_lines(),
+    }
+}
+
+fn appear(mobile: MobileIndex, mag: NodeIndex, away_us: Micros, notice_us: Micros) -> Operation {
+    Operation::Appear {
+        mobile,
+        mag,
+        away_us,
+        notice_us,
+    }
+}
+
+fn random_faults(rng: &mut Rng) -> Faults {
+    let mut faults = Faults::NONE;
+    faults.delay_max_us = [1_500, 5_000, 40_000][rng.index(3)];
+    if rng.chance(400_000) {
+        return faults;
+    }
+    if rng.chance(700_000) {
+        faults.loss_ppm = [10_000, 50_000, 200_000][rng.index(3)];
+    }
+    if rng.chance(500_000) {
+        faults.duplicate_ppm = [20_000, 200_000][rng.index(2)];
+    }
+    if rng.chance(500_000) {
+        faults.reorder_ppm = [20_000, 200_000][rng.index(2)];
+        faults.reorder_max_us = [20_000, 400_000, 3 * SECOND][rng.index(3)];
+    }
+    faults
+}
+
+/// A kind of violation, for those who look for the same one again.
+#[must_use]
+pub fn kind_of(outcome: &Outcome) -> Option<ViolationKind> {
+    outcome.violation.as_ref().map(|violation| violation.kind)
+}
