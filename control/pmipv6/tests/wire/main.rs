@@ -1,4 +1,5 @@
 //! The wire formats from outside: golden octets, round trips, and packets that lie.
 
 mod arbitrary;
+mod endpoints;
 mod properties;
