@@ -2,4 +2,6 @@
 
 mod arbitrary;
 mod endpoints;
+mod golden;
+mod header;
 mod properties;
