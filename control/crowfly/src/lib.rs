@@ -1,3 +1,4 @@
 //! The Crowfly daemon and its tool: configuration, the control socket, the control thread.
 
 pub mod config;
+pub mod socket;

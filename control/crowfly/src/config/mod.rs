@@ -29,6 +29,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use check::mn_id_problem;
 pub use change::{Change, changes};
 pub use dataplane::{Dataplane, IdlePolicy};
 pub use error::{ConfigError, Problem};
