@@ -68,6 +68,12 @@ impl Domain<'_> {
                 self.network.partition(one, other);
                 self.after(for_us, Event::Heal { one, other });
             }
+            Operation::Forge {
+                node,
+                source,
+                destination,
+                forgery,
+            } => self.forge(node, source, destination, forgery),
             Operation::PathRequest {
                 node,
                 source,
@@ -118,7 +124,7 @@ impl Domain<'_> {
             att: ATT_ETHERNET,
             hi: if known { HI_BETWEEN_MAGS } else { HI_NEW },
             hnps: Vec::new(),
-            ipv4_hoa: None,
+            ipv4_hoa: self.layout.ipv4.then_some(std::net::Ipv4Addr::UNSPECIFIED),
         };
         self.command(mag, IoCommand::Attach(request), Some((index, epoch)));
     }
@@ -243,8 +249,10 @@ impl Domain<'_> {
         let IoEvent::Detach { mn_id, .. } = event else {
             return;
         };
-        let lost = (0..self.mobiles.len())
-            .find(|m| self.mobiles[*m].place == Some(node) && self.layout.mn_id(*m) == mn_id);
+        let lost = self
+            .layout
+            .mobile_named(&mn_id)
+            .filter(|mobile| self.mobiles[*mobile].place == Some(node));
         if let Some(mobile) = lost {
             self.mobiles[mobile].settled_at = None;
             self.mobiles[mobile].epoch += 1;
@@ -259,6 +267,7 @@ impl Domain<'_> {
         if node.engine.take().is_none() {
             return;
         }
+        self.nodes_down += 1;
         node.incarnation += 1;
         node.dataplane = super::node::Dataplane::new(workers);
         node.wake_at = None;
@@ -280,6 +289,7 @@ impl Domain<'_> {
         self.trace.line(self.now, |_| {
             format!("-- {} restarts", self.nodes[index].name)
         });
+        self.nodes_down -= 1;
         self.start(index);
         self.calm_since = self.now;
         let here: Vec<(MobileIndex, u32)> = self

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::io::Entry;
 use crate::wire::message::RoKind;
 use crate::wire::{Message, MobilityOption};
 
@@ -63,6 +64,8 @@ pub enum ViolationKind {
     UpdateNumber,
     /// An entry does not fit what is there (architecture rule 3).
     InconsistentEntry,
+    /// An entry names a node that is not of the domain (L-74).
+    Unauthorised,
     /// A command was answered wrongly, twice, or never.
     Reply,
     /// A message leaves with a source address that is not the node's.
@@ -173,6 +176,27 @@ pub fn is_promise(message: &Message) -> bool {
 }
 
 impl Domain<'_> {
+    /// Keeps no account of lifetimes: for domains so large that it would be felt.
+    pub fn without_lifetime_checks(&mut self) {
+        self.grants.off = true;
+    }
+
+    /// An entry leads to a node of the domain, or nowhere.
+    pub(super) fn check_entry(&mut self, node: NodeIndex, entry: &Entry) {
+        let leads_to = match entry {
+            Entry::Attach { lma: to, .. }
+            | Entry::PeerAnchor { lma: to, .. }
+            | Entry::Bind { proxy_coa: to, .. }
+            | Entry::PathReceive { peer: to, .. }
+            | Entry::PathSend { peer: to, .. } => *to,
+            _ => return,
+        };
+        if !self.addresses.contains_key(&leads_to) {
+            let text = format!("{}: {entry:?}", self.nodes[node].name);
+            self.violate(ViolationKind::Unauthorised, text);
+        }
+    }
+
     /// Rule 1: applied before acknowledged.
     pub(super) fn check_promise(&mut self, node: NodeIndex, to: IpAddr, message: &Message) {
         if !is_promise(message) {
@@ -212,6 +236,9 @@ impl Domain<'_> {
             Message::BindingAck(m) => m.sequence,
             _ => return true,
         };
+        if self.grants.off {
+            return false;
+        }
         let Some(peer) = self.addresses.get(&to).copied() else {
             return true;
         };

@@ -156,6 +156,7 @@ pub struct Domain<'a> {
     pub(super) seeds: Rng,
     pub(super) rng_dataplane: Rng,
     pub(super) rng_mobile: Rng,
+    pub(super) nodes_down: usize,
     /// Since when no node is down and no partition stands.
     pub(super) calm_since: Micros,
     /// Since when packets follow each other closely, because something has just happened.
@@ -202,6 +203,7 @@ impl<'a> Domain<'a> {
             seeds: rng.fork(2),
             rng_dataplane: rng.fork(3),
             rng_mobile: rng.fork(4),
+            nodes_down: 0,
             calm_since: 0,
             stirred_at: 0,
             grants: Grants::default(),
@@ -376,7 +378,9 @@ impl<'a> Domain<'a> {
             return;
         }
         self.stirred_at = self.now;
-        self.grants.seen(to, &message, self.now, &self.layout);
+        if self.addresses.contains_key(&source) {
+            self.grants.seen(to, &message, self.now, &self.layout);
+        }
         let input = Input::Message {
             source,
             destination: self.nodes[to].address,
@@ -474,6 +478,7 @@ impl<'a> Domain<'a> {
         number: UpdateNumber,
         entry: crate::io::Entry,
     ) {
+        self.check_entry(index, &entry);
         let lag = self.layout.lag_max_us;
         let incarnation = self.nodes[index].incarnation;
         self.trace.line(self.now, |_| {
@@ -508,7 +513,10 @@ impl<'a> Domain<'a> {
     #[must_use]
     pub fn anchor_of_home(&self, home: IpNet) -> Option<NodeIndex> {
         (0..self.layout.lmas)
-            .find(|lma| IpNet::V6(self.layout.anchored(*lma)).contains(&home))
+            .find(|lma| {
+                let prefixes = self.layout.anchored_prefixes(*lma);
+                prefixes.iter().any(|prefix| prefix.contains(&home))
+            })
             .map(|lma| self.layout.lma(lma))
     }
 

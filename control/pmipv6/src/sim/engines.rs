@@ -29,13 +29,19 @@ pub fn lma_config(layout: &Layout, index: usize) -> lma::Config {
     lma::Config {
         address: layout.address(layout.lma(index)),
         hnp_pools: vec![layout.anchored(index)],
+        ipv4_pools: vec![layout.anchored_ipv4(index)],
         peers: peers(layout),
         timestamp_validity_window_ms: 5_000,
         min_delay_before_bce_delete_ms: timers.delete_delay_s * 1_000,
         max_binding_lifetime_s: timers.binding_lifetime_s,
         peer_lmas: others
-            .map(|other| lma::PeerLma {
-                prefix: IpNet::V6(layout.anchored(other)),
+            .flat_map(|other| {
+                layout
+                    .anchored_prefixes(other)
+                    .map(|prefix| (other, prefix))
+            })
+            .map(|(other, prefix)| lma::PeerLma {
+                prefix,
                 lma: layout.address(layout.lma(other)),
             })
             .collect(),
@@ -71,6 +77,7 @@ fn localized_routing(layout: &Layout) -> path::Config {
         lifetime_s: timers.ro_lifetime_s,
         hold_off_s: timers.hold_off_s,
         max_hold_off_s: timers.hold_off_max_s,
+        mag_requested: layout.mag_detection,
         ..path::Config::default()
     }
 }

@@ -48,14 +48,16 @@ impl Domain<'_> {
         self.packet(packet, mag, arrival);
     }
 
-    /// Homes of one family.
+    /// Homes of one family; with IPv4, half of the pairs use that.
     #[must_use]
     pub fn common_homes(&self, one: MobileIndex, other: MobileIndex) -> Option<(IpNet, IpNet)> {
-        let theirs = &self.mobiles[other].homes;
-        self.mobiles[one].homes.iter().find_map(|home| {
-            let family = |h: &&IpNet| h.addr().is_ipv6() == home.addr().is_ipv6();
-            theirs.iter().find(family).map(|other| (*home, *other))
-        })
+        let (ours, theirs) = (&self.mobiles[one].homes, &self.mobiles[other].homes);
+        let common = |v4: bool| {
+            let of = |homes: &[IpNet]| homes.iter().find(|h| h.addr().is_ipv4() == v4).copied();
+            of(ours).zip(of(theirs))
+        };
+        let v4_first = self.layout.ipv4 && (one + other) % 2 == 1;
+        common(v4_first).or_else(|| common(!v4_first))
     }
 
     /// A packet is at a node.
@@ -74,10 +76,14 @@ impl Domain<'_> {
             Role::Lma => packet::at_lma(table, arrival, from, to),
         };
         let forwarded = matches!(verdict, Verdict::Anchor(_) | Verdict::Route);
-        let noticed = node.role == Role::Lma
-            && forwarded
-            && matches!(arrival, Arrival::Tunnel(_))
-            && packet::is_mobile(table, to);
+        let noticed = match node.role {
+            Role::Lma => {
+                forwarded && matches!(arrival, Arrival::Tunnel(_)) && packet::is_mobile(table, to)
+            }
+            Role::Mag => {
+                forwarded && matches!(arrival, Arrival::Access(_)) && self.layout.mag_detection
+            }
+        };
         if noticed {
             self.pair_talks(at, from, to);
         }
@@ -206,7 +212,7 @@ impl Domain<'_> {
     fn settled_since(&self, (one, other): (MobileIndex, MobileIndex)) -> Option<Micros> {
         let one = self.mobiles[one].settled_at?;
         let other = self.mobiles[other].settled_at?;
-        let whole = !self.network.any_partition() && self.nodes.iter().all(|node| node.is_up());
+        let whole = !self.network.any_partition() && self.nodes_down == 0;
         whole.then(|| one.max(other).max(self.calm_since))
     }
 }

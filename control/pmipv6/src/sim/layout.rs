@@ -1,9 +1,9 @@
 //! The domain's plan: how many nodes, their names and addresses, who anchors whom, the timers.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::io::{Engine, Link, MacAddr};
 
@@ -78,6 +78,10 @@ pub struct Layout {
     pub workers: usize,
     /// An update takes up to this long to become effective in a worker.
     pub lag_max_us: Micros,
+    /// Whether MNs ask for IPv4 home addresses too.
+    pub ipv4: bool,
+    /// MAGs look for pairs that talk and ask for their paths (L-71).
+    pub mag_detection: bool,
     /// A MAG has one LMA for all its MNs, and MNs keep to the MAGs of their LMA: otherwise every MAG
     /// knows the LMA of every MN.
     pub anchored_by_mag: bool,
@@ -98,6 +102,8 @@ impl Layout {
             mobiles,
             workers: 2,
             lag_max_us: 2_000,
+            ipv4: false,
+            mag_detection: false,
             anchored_by_mag: false,
             timers: Timers::SHORT,
         }
@@ -165,6 +171,19 @@ impl Layout {
         mobile % self.lmas
     }
 
+    /// The IPv4 addresses that an LMA anchors; its IPv4 home addresses are of it.
+    #[must_use]
+    pub fn anchored_ipv4(&self, lma: usize) -> Ipv4Net {
+        let network = Ipv4Addr::new(10, lma as u8, 0, 0);
+        Ipv4Net::new(network, 16).unwrap_or_default()
+    }
+
+    /// Everything that an LMA anchors.
+    #[must_use]
+    pub fn anchored_prefixes(&self, lma: usize) -> [IpNet; 2] {
+        [self.anchored(lma).into(), self.anchored_ipv4(lma).into()]
+    }
+
     /// The LMA, counted from 0, of the MNs at a MAG that names no other.
     #[must_use]
     pub fn default_anchor(&self, mag: usize) -> usize {
@@ -178,6 +197,14 @@ impl Layout {
     #[must_use]
     pub fn mn_id(&self, mobile: MobileIndex) -> String {
         format!("mn{}@example.net", mobile + 1)
+    }
+
+    /// The MN of an NAI.
+    #[must_use]
+    pub fn mobile_named(&self, mn_id: &str) -> Option<MobileIndex> {
+        let number = mn_id.strip_prefix("mn")?.strip_suffix("@example.net")?;
+        let index = number.parse::<usize>().ok()?.checked_sub(1)?;
+        (index < self.mobiles).then_some(index)
     }
 
     /// The MN's access link, the same at every MAG.

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use super::layout::MobileIndex;
 use super::network::{Micros, NodeIndex};
 use super::packet::{Fate, Loss};
+use super::stranger::Forgery;
 
 /// A mobile node: a plain host, which takes no part in any signalling (L-2).
 #[derive(Debug, Clone, Default)]
@@ -51,6 +52,12 @@ impl Talk {
             open: true,
             epoch: 0,
         }
+    }
+
+    /// What became of the last packet.
+    #[must_use]
+    pub fn last_fate(&self) -> Option<Fate> {
+        self.last
     }
 }
 
@@ -149,6 +156,17 @@ pub enum Operation {
         source: MobileIndex,
         /// The other.
         destination: MobileIndex,
+    },
+    /// A stranger sends a node what only a peer may.
+    Forge {
+        /// To whom.
+        node: NodeIndex,
+        /// One end.
+        source: MobileIndex,
+        /// The other.
+        destination: MobileIndex,
+        /// What.
+        forgery: Forgery,
     },
     /// An operator takes a path down, at a node.
     PathRemove {

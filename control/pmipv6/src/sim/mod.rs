@@ -30,6 +30,7 @@ mod packet;
 mod rng;
 mod schedule;
 mod shrink;
+mod stranger;
 mod trace;
 
 pub use check::{Violation, ViolationKind, homes_in, is_promise};
@@ -47,4 +48,5 @@ pub use packet::{
 pub use rng::Rng;
 pub use schedule::{Outcome, Schedule, kind_of};
 pub use shrink::{FAULTS, Selection, shrink};
+pub use stranger::{Forgery, STRANGER};
 pub use trace::{Sent, Trace, describe, options_of, title};

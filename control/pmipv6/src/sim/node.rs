@@ -87,7 +87,10 @@ impl Dataplane {
     pub fn apply_next(&mut self, worker: usize) -> Result<(), (Entry, Inconsistency)> {
         let worker = &mut self.workers[worker];
         let next = worker.applied + 1;
-        let Some((_, entry)) = self.pending.iter().find(|(number, _)| *number == next) else {
+        let Some((first, _)) = self.pending.front() else {
+            return Ok(());
+        };
+        let Some((_, entry)) = self.pending.get(next.saturating_sub(*first) as usize) else {
             return Ok(());
         };
         let entry = entry.clone();

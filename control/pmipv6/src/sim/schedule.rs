@@ -6,6 +6,7 @@ use super::layout::{Build, Layout, MobileIndex, Timers};
 use super::mobile::{Operation, Tally};
 use super::network::{Faults, Micros, NodeIndex, SECOND};
 use super::rng::Rng;
+use super::stranger::Forgery;
 
 /// A domain, its faults and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +122,7 @@ impl Schedule {
     fn random_operation(&self, rng: &mut Rng, failures: bool) -> Operation {
         let (source, destination) = self.random_pair(rng);
         let nodes = self.layout.lmas + self.layout.mags;
-        match rng.index(if failures { 20 } else { 17 }) {
+        match rng.index(if failures { 21 } else { 18 }) {
             0..=10 => {
                 let away = [0, 20_000, 300_000][rng.index(3)];
                 let notice = [0, 5_000, 200_000, 8 * SECOND][rng.index(4)];
@@ -151,7 +152,13 @@ impl Schedule {
                 source,
                 destination,
             },
-            17 => Operation::Crash {
+            17 => Operation::Forge {
+                node: rng.index(nodes),
+                source,
+                destination,
+                forgery: Forgery::ALL[rng.index(Forgery::ALL.len())],
+            },
+            18 => Operation::Crash {
                 node: rng.index(nodes),
                 down_us: rng.range(0, 5 * SECOND),
             },
