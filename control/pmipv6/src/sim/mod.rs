@@ -31,6 +31,8 @@ mod rng;
 mod schedule;
 mod shrink;
 mod stranger;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use check::{Violation, ViolationKind, homes_in, is_promise};
