@@ -5,6 +5,8 @@ import signal
 import subprocess
 from dataclasses import dataclass
 
+PLAIN = {"CARGO_TERM_COLOR": "never", "NO_COLOR": "1"}
+
 
 @dataclass
 class Done:
@@ -16,11 +18,15 @@ class Done:
 
 def run(command, limit_s, directory=None, environment=None):
     """Runs a command in a process group of its own; at the limit the whole group is killed."""
-    with subprocess.Popen(
-        [str(word) for word in command], cwd=directory, env=os.environ | (environment or {}),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", start_new_session=True,
-    ) as process:
+    try:
+        process = subprocess.Popen(
+            [str(word) for word in command], cwd=directory, env=os.environ | PLAIN | (environment or {}),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", start_new_session=True,
+        )
+    except OSError as error:
+        return Done(-1, str(error))
+    with process:
         try:
             output, _ = process.communicate(timeout=limit_s)
             return Done(process.returncode, output)
