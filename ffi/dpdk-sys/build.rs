@@ -31,6 +31,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_get_main_lcore",
     "rte_lcore_to_socket_id",
     "rte_strerror",
+    "rte_version",
     "rte_get_tsc_hz",
     "rte_openlog_stream",
     // ports

@@ -17,6 +17,7 @@ fn every_function_in_use_is_bound() {
         sys::rte_get_main_lcore as *const (),
         sys::rte_lcore_to_socket_id as *const (),
         sys::rte_strerror as *const (),
+        sys::rte_version as *const (),
         sys::rte_get_tsc_hz as *const (),
         sys::rte_openlog_stream as *const (),
         sys::rte_eth_find_next as *const (),

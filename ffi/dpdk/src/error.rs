@@ -43,6 +43,14 @@ pub enum EalError {
         /// What EAL said.
         reason: String,
     },
+    /// Not enough memory, hugepages or other.
+    #[error(
+        "EAL has too little memory ({reason}): reserve more hugepages, or ask for less with -m"
+    )]
+    Memory {
+        /// What EAL said.
+        reason: String,
+    },
     /// Another primary process has the same file prefix.
     #[error(
         "another DPDK process runs with the same file prefix ({reason}): end it, or choose another --file-prefix"

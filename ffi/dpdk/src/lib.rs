@@ -23,8 +23,8 @@ mod port;
 mod queue;
 
 pub use burst::{Burst, Drain};
-pub use clock::{tsc, tsc_hz};
-pub use eal::{Affinity, Eal};
+pub use clock::{tsc, tsc_hz, version};
+pub use eal::{Affinity, Eal, FailedDevice};
 pub use error::{CleanupError, EalError, LaunchError, MempoolError, PortError};
 pub use lcore::{Lcore, Running, lcore_id};
 pub use mbuf::Mbuf;

@@ -34,6 +34,17 @@ fn an_unknown_device_is_refused_with_its_name() {
 }
 
 #[test]
+fn a_device_that_its_driver_refuses_is_named_with_the_reason() {
+    let eal = eal(&["--vdev=net_pcap0,rx_pcap=/no/such.pcap", "--vdev=net_null0"]);
+    let [failed] = eal.failed_devices() else {
+        panic!("one of the two: {:?}", eal.failed_devices());
+    };
+    assert_eq!(failed.device, "net_pcap0");
+    assert!(failed.reason.contains("/no/such.pcap"), "{failed:?}");
+    assert_eq!(ports().len(), 1);
+}
+
+#[test]
 fn an_unknown_option_is_refused_with_its_name() {
     let error = try_eal(&["--as-the-crow-flies"]).expect_err("there is no such option");
     assert!(matches!(error, EalError::BadArgument { .. }), "{error:?}");
@@ -154,4 +165,9 @@ fn the_clock_runs() {
     let before = tsc();
     std::hint::black_box((0..1000).sum::<u64>());
     assert!(tsc() > before);
+}
+
+#[test]
+fn the_version_needs_no_eal() {
+    assert!(dpdk::version().starts_with("DPDK "), "{}", dpdk::version());
 }

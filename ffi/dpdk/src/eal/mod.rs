@@ -16,6 +16,15 @@ use self::registry::State;
 use crate::error::{errno_text, rte_errno};
 use crate::{CleanupError, EalError, LaunchError, Lcore, Running, lcore};
 
+/// A device of the command line that EAL started without: EAL itself only logs that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedDevice {
+    /// Its name, as after `--vdev`.
+    pub device: String,
+    /// What its driver said.
+    pub reason: String,
+}
+
 /// DPDK's environment. It belongs to the thread that made it, which is the main lcore.
 ///
 /// Dropping it ends DPDK as [`Eal::cleanup`] does, and silently leaves it running when something still uses
@@ -24,6 +33,7 @@ use crate::{CleanupError, EalError, LaunchError, Lcore, Running, lcore};
 #[derive(Debug)]
 pub struct Eal {
     affinity: Affinity,
+    failed_devices: Vec<FailedDevice>,
     /// DPDK wants launching, waiting and cleaning up on the main lcore.
     _not_send: PhantomData<*const ()>,
 }
@@ -75,10 +85,21 @@ impl Eal {
         registry.set_state(State::Up);
         let eal = Self {
             affinity,
+            failed_devices: said
+                .as_ref()
+                .map(explain::failed_devices)
+                .unwrap_or_default(),
             _not_send: PhantomData,
         };
         // rte_eal_init answers the index of the last argument that it used.
         Ok((eal, used + 1))
+    }
+
+    /// Devices of the command line that are missing, with their drivers' reasons. Devices that EAL could not
+    /// even parse have failed [`Eal::init`].
+    #[must_use]
+    pub fn failed_devices(&self) -> &[FailedDevice] {
+        &self.failed_devices
     }
 
     /// The lcore of the thread that made this.

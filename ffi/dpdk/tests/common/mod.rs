@@ -4,8 +4,25 @@
 
 use dpdk::{Eal, EalError, Mempool, Port, PortConfig, RxQueue, TxQueue};
 
+/// What EAL keeps for a process, below its runtime directory.
+const RUNTIME: &str = "/var/run/dpdk";
+
+/// EAL leaves an empty directory for every file prefix: removes those of tests that are over.
+fn sweep() {
+    for entry in std::fs::read_dir(RUNTIME).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(process) = name.strip_prefix("cf-test-")
+            && !std::path::Path::new("/proc").join(process).exists()
+        {
+            // Another test may have been quicker.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// Arguments for EAL without hugepages, devices or files that another process would see.
 pub(crate) fn args(more: &[&str]) -> Vec<String> {
+    sweep();
     let prefix = format!("--file-prefix=cf-test-{}", std::process::id());
     let fixed = [
         "test",
