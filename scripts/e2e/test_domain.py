@@ -96,8 +96,8 @@ class TheWire(WithDomain):
         path = self.domain.captures["mag2"].path
         seen = [message.type for message in self.domain.captures["mag2"].messages()]
         done = run(binaries() / "crowflyctl", "decode", "--json", path)
-        packets = [json.loads(line) for line in done.stdout.splitlines()] if "\n{" in done.stdout.strip() \
-            else json.loads(done.stdout)
+        packets = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([], [packet["problems"] for packet in packets if packet["problems"]])
         self.assertEqual(len(seen), len(packets))
 
     def test_sigterm_ends_every_node_with_status_0(self):

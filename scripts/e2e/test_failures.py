@@ -4,8 +4,8 @@ import json
 import time
 
 from e2e.case import WithDomain
-from lab.ctl import Ctl
-from lab.domain import HI_BETWEEN_MAGS, NODES
+from lab.ctl import Ctl, Refused
+from lab.domain import ACCESS_PORT, HI_BETWEEN_MAGS, NODES
 from lab.shell import Failure, wait_for
 from lab.steps import LIFETIME_S, live_paths
 
@@ -96,6 +96,63 @@ class KillAndRestart(WithDomain):
             self.said = str(refused)
         after = domain.mag1.bindings()
         self.assertEqual([(b["mn_id"], b["hnps"]) for b in before], [(b["mn_id"], b["hnps"]) for b in after])
+
+
+class Refusals(WithDomain):
+    """What the LMA refuses has a name on the socket, and leaves state as it was."""
+
+    @staticmethod
+    def adjust(name, config):
+        """MAG3 may not register anybody here."""
+        if name == "lma":
+            config["lma"]["authorised_mags"] = ["2001:db8:f::11", "2001:db8:f::12"]
+
+    def refused(self, mag, **params):
+        """Attaches by the socket, which has to refuse; returns the error."""
+        link = {"port": ACCESS_PORT, "mac": "02:00:00:00:00:33"}
+        before = {name: node.bindings() for name, node in self.domain.nodes.items()}
+        with self.assertRaises(Refused) as refusal:
+            mag.call("mn.attach", link=link, att=3, hi=1, **params)
+        ids = {name: [b["mn_id"] for b in entries] for name, entries in before.items()}
+        after = {name: [b["mn_id"] for b in node.bindings()] for name, node in self.domain.nodes.items()}
+        self.assertEqual(ids, after)
+        self.said = json.dumps(refusal.exception.error)[:160]
+        return refusal.exception.error
+
+    def test_a_mag_that_may_not_register_gets_154(self):
+        error = self.refused(self.domain.mag3, mn_id="mn3@lab.example")
+        self.assertIn("154", json.dumps(error))
+
+    def test_a_prefix_that_is_taken_is_refused(self):
+        error = self.refused(self.domain.mag2, mn_id="mn3@lab.example", hnp=str(self.one))
+        self.assertIn("155", json.dumps(error))
+
+    def test_detach_of_an_unknown_mn_is_refused(self):
+        with self.assertRaises(Refused):
+            self.domain.mag1.call("mn.detach", mn_id="nobody@lab.example")
+
+    def test_mn_attach_at_an_lma_is_refused(self):
+        with self.assertRaises(Refused):
+            self.domain.lma.call("mn.attach", mn_id="mn1@lab.example",
+                                 link={"port": ACCESS_PORT, "mac": "02:00:00:00:00:33"}, att=3, hi=1)
+
+    def test_a_malformed_line_gets_an_error_and_the_connection_lives(self):
+        with Ctl(self.domain.lma.socket) as ctl:
+            for line in ("{", "[]", '"version"', '{"jsonrpc":"2.0","id":1,"method":"dance"}', "\x00", "{}" * 1000):
+                with self.subTest(line=line[:40]):
+                    ctl.send_line(line)
+                    self.assertIn("error", ctl.receive())
+            self.assertEqual("lma", ctl.call("version")["role"])
+
+    def test_an_over_long_line_ends_that_connection_only(self):
+        with Ctl(self.domain.lma.socket) as bystander, Ctl(self.domain.lma.socket) as ctl:
+            try:
+                ctl.send_line("x" * (2 << 20))
+                while True:
+                    self.assertIn("error", ctl.receive())
+            except (EOFError, OSError):
+                pass
+            self.assertEqual("lma", bystander.call("version")["role"])
 
 
 class LmaSilent(WithDomain):

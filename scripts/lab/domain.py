@@ -37,7 +37,7 @@ HNP_POOL = ipaddress.IPv6Network("2001:db8:100::/48")
 NETWORK_SIDE = {"lma": "2001:db8:ee::1", "inet": "2001:db8:ee::2"}
 # What every MAG is to every MN (RFC 6543).
 FIXED_ROUTER = "fe80::200:5eff:fe00:5213"
-ACCESS_PORT = 1  # DPDK port number of a MAG's access interface
+ACCESS_PORT = "access"  # name of a MAG's access port in configs/lab
 ATT_802_3 = 3
 HI_NEW, HI_BETWEEN_MAGS = 1, 3
 
