@@ -3,111 +3,24 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::io::{Input, Now, Output, Protection, Token, UpdateNumber};
-use crate::wire::Message;
+use crate::io::{Input, Now, Output, Token};
 
-use super::check::{Grants, Violation, ViolationKind};
-use super::layout::{Build, Layout, MobileIndex, Role, micros, mono};
+use super::check::{Violation, ViolationKind};
+use super::event::{Event, Scheduled};
+use super::grants::Grants;
+use super::layout::{Build, Layout, MobileIndex, Role, mono};
 use super::mobile::{Mobile, Operation, Talk};
 use super::network::{Faults, Micros, Network, NodeIndex, SECOND};
 use super::node::{Dataplane, Node};
-use super::packet::{Arrival, Packet};
 use super::rng::Rng;
 use super::trace::Trace;
 
 /// Wall clock at the start of a run: 2025-01-01 UTC.
 const WALL_EPOCH: Duration = Duration::from_secs(1_735_689_600);
-
-/// An engine that asks for the same deadline this often in a row is stuck.
-const MAX_WAKES_AT_ONCE: u32 = 1_000;
-
-/// What is to happen at a time.
-#[derive(Debug)]
-pub(super) enum Event {
-    Message {
-        to: NodeIndex,
-        source: IpAddr,
-        message: Rc<Message>,
-    },
-    Wake {
-        node: NodeIndex,
-        incarnation: u32,
-    },
-    Apply {
-        node: NodeIndex,
-        incarnation: u32,
-        worker: usize,
-    },
-    Notify {
-        node: NodeIndex,
-        incarnation: u32,
-    },
-    Input {
-        node: NodeIndex,
-        incarnation: u32,
-        input: Box<Input>,
-    },
-    Packet {
-        packet: Box<Packet>,
-        at: NodeIndex,
-        arrival: Arrival,
-    },
-    Talk {
-        pair: (MobileIndex, MobileIndex),
-        epoch: u32,
-    },
-    Arrive {
-        mobile: MobileIndex,
-        mag: NodeIndex,
-        epoch: u32,
-    },
-    Retry {
-        mobile: MobileIndex,
-        epoch: u32,
-    },
-    Notice {
-        mobile: MobileIndex,
-        mag: NodeIndex,
-    },
-    Restart {
-        node: NodeIndex,
-    },
-    Heal {
-        one: NodeIndex,
-        other: NodeIndex,
-    },
-    Operation(Box<Operation>),
-    Check,
-}
-
-#[derive(Debug)]
-struct Scheduled {
-    at: Micros,
-    order: u64,
-    event: Event,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-impl Eq for Scheduled {}
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
 
 /// What a run amounted to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -170,7 +83,7 @@ pub struct Domain<'a> {
     pub stats: Stats,
     /// The run in the draft's words.
     pub trace: Trace,
-    outputs: Vec<Output>,
+    pub(super) outputs: Vec<Output>,
 }
 
 impl std::fmt::Debug for Domain<'_> {
@@ -328,184 +241,6 @@ impl<'a> Domain<'a> {
         }
         if self.violation.is_none() {
             self.now = self.now.max(until);
-        }
-    }
-
-    fn event(&mut self, event: Event) {
-        match event {
-            Event::Message {
-                to,
-                source,
-                message,
-            } => self.message(to, source, message),
-            Event::Wake { node, incarnation } => self.wake(node, incarnation),
-            Event::Apply {
-                node,
-                incarnation,
-                worker,
-            } => self.apply(node, incarnation, worker),
-            Event::Notify { node, incarnation } => self.notify(node, incarnation),
-            Event::Input {
-                node,
-                incarnation,
-                input,
-            } => {
-                if self.nodes[node].incarnation == incarnation {
-                    self.input(node, *input);
-                }
-            }
-            Event::Packet {
-                packet,
-                at,
-                arrival,
-            } => self.packet(packet, at, arrival),
-            Event::Talk { pair, epoch } => self.talk(pair, epoch),
-            Event::Arrive { mobile, mag, epoch } => self.arrive(mobile, mag, epoch),
-            Event::Retry { mobile, epoch } => self.retry(mobile, epoch),
-            Event::Notice { mobile, mag } => self.notice(mobile, mag),
-            Event::Restart { node } => self.restart(node),
-            Event::Heal { one, other } => self.heal(one, other),
-            Event::Operation(operation) => self.operation(*operation),
-            Event::Check => {
-                self.check_lifetimes();
-                self.after(SECOND, Event::Check);
-            }
-        }
-    }
-
-    fn message(&mut self, to: NodeIndex, source: IpAddr, message: Rc<Message>) {
-        if !self.nodes[to].is_up() {
-            return;
-        }
-        self.stirred_at = self.now;
-        if self.addresses.contains_key(&source) {
-            self.grants.seen(to, &message, self.now, &self.layout);
-        }
-        let input = Input::Message {
-            source,
-            destination: self.nodes[to].address,
-            protection: Protection::Esp,
-            message: Rc::unwrap_or_clone(message),
-        };
-        self.input(to, input);
-    }
-
-    fn wake(&mut self, index: NodeIndex, incarnation: u32) {
-        let now = self.now;
-        let node = &mut self.nodes[index];
-        if node.incarnation != incarnation || node.wake_at != Some(now) {
-            return;
-        }
-        node.wake_at = None;
-        node.wakes = match node.wakes {
-            (at, count) if at == now => (now, count + 1),
-            _ => (now, 1),
-        };
-        if node.wakes.1 > MAX_WAKES_AT_ONCE {
-            let text = format!("{} asks for the same deadline again and again", node.name);
-            return self.violate(ViolationKind::StuckDeadline, text);
-        }
-        self.input(index, Input::Timeout);
-    }
-
-    fn apply(&mut self, index: NodeIndex, incarnation: u32, worker: usize) {
-        let node = &mut self.nodes[index];
-        if node.incarnation != incarnation {
-            return;
-        }
-        let before = node.dataplane.applied();
-        let applied = node.dataplane.apply_next(worker);
-        let rose = node.dataplane.applied() > before;
-        if let Err((entry, why)) = applied {
-            let text = format!("{}: {why}: {entry:?}", node.name);
-            self.violate(ViolationKind::InconsistentEntry, text);
-        }
-        if rose {
-            let delay = self.rng_dataplane.range(0, self.layout.lag_max_us / 4);
-            let node = index;
-            self.after(delay, Event::Notify { node, incarnation });
-        }
-    }
-
-    fn notify(&mut self, node: NodeIndex, incarnation: u32) {
-        if self.nodes[node].incarnation != incarnation {
-            return;
-        }
-        if let Some(number) = self.nodes[node].dataplane.take_notice() {
-            self.input(node, Input::Applied(number));
-        }
-    }
-
-    /// Hands one input to an engine and does what it says.
-    pub(super) fn input(&mut self, index: NodeIndex, input: Input) {
-        let now = self.io_now();
-        let mut outputs = std::mem::take(&mut self.outputs);
-        if let Some(engine) = self.nodes[index].engine.as_mut() {
-            engine.handle(now, input, &mut outputs);
-        }
-        for output in outputs.drain(..) {
-            self.output(index, output);
-        }
-        self.outputs = outputs;
-        self.arm(index);
-    }
-
-    fn arm(&mut self, index: NodeIndex) {
-        let now = self.now;
-        let node = &mut self.nodes[index];
-        let deadline = node.engine.as_ref().and_then(|e| e.next_deadline());
-        let Some(at) = deadline.map(|d| micros(d).max(now)) else {
-            node.wake_at = None;
-            return;
-        };
-        if node.wake_at == Some(at) {
-            return;
-        }
-        node.wake_at = Some(at);
-        let incarnation = node.incarnation;
-        self.at(
-            at,
-            Event::Wake {
-                node: index,
-                incarnation,
-            },
-        );
-    }
-
-    pub(super) fn program(
-        &mut self,
-        index: NodeIndex,
-        number: UpdateNumber,
-        entry: crate::io::Entry,
-    ) {
-        self.check_entry(index, &entry);
-        let lag = self.layout.lag_max_us;
-        let incarnation = self.nodes[index].incarnation;
-        self.trace.line(self.now, |_| {
-            format!("{} program {number} {entry:?}", self.nodes[index].name)
-        });
-        let node = &mut self.nodes[index];
-        let effective =
-            node.dataplane
-                .program(self.now, number, entry, lag, &mut self.rng_dataplane);
-        match effective {
-            Ok(times) => {
-                for (worker, at) in times.into_iter().enumerate() {
-                    let node = index;
-                    self.at(
-                        at,
-                        Event::Apply {
-                            node,
-                            incarnation,
-                            worker,
-                        },
-                    );
-                }
-            }
-            Err(due) => {
-                let text = format!("{}: update {number}, {due} was due", self.nodes[index].name);
-                self.violate(ViolationKind::UpdateNumber, text);
-            }
         }
     }
 

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use crate::io::{Input, Link};
 
 use super::check::ViolationKind;
-use super::domain::{Domain, Event};
+use super::domain::Domain;
+use super::event::Event;
 use super::layout::{MobileIndex, Role};
 use super::network::{Micros, NodeIndex};
 use super::packet::{self, Arrival, Fate, Loss, MAX_HOPS, Packet, Verdict};

@@ -19,14 +19,19 @@ mod access;
 mod check;
 mod domain;
 mod engines;
+mod event;
+mod failure;
 mod flow;
 mod forwarding;
+mod grants;
 mod layout;
 mod mobile;
 mod network;
 mod node;
 mod output;
 mod packet;
+mod promise;
+mod rest;
 mod rng;
 mod schedule;
 mod shrink;
@@ -35,7 +40,7 @@ mod stranger;
 mod tests;
 mod trace;
 
-pub use check::{Violation, ViolationKind, homes_in, is_promise};
+pub use check::{Violation, ViolationKind};
 pub use domain::{Domain, Stats};
 pub use engines::{engine, lma_config, mag_config};
 pub use flow::host_in;
@@ -47,6 +52,7 @@ pub use node::{Dataplane, Node, PAIR_REPORT_INTERVAL, Worker};
 pub use packet::{
     Arrival, Fate, Loss, MAX_HOPS, PACKET_BYTES, Packet, Verdict, at_lma, at_mag, is_mobile,
 };
+pub use promise::{homes_in, is_promise};
 pub use rng::Rng;
 pub use schedule::{Outcome, Schedule, kind_of};
 pub use shrink::{FAULTS, Selection, shrink};

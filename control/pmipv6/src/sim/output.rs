@@ -7,7 +7,8 @@ use crate::io::{Input, Output};
 use crate::wire::Message;
 
 use super::check::ViolationKind;
-use super::domain::{Domain, Event};
+use super::domain::Domain;
+use super::event::Event;
 use super::network::{Fate, NodeIndex};
 use super::trace::{describe, name_of, title};
 

@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use crate::wire::message::{BindingUpdate, RoKind, RoRequest};
 use crate::wire::{Message, MobilityOption};
 
-use super::domain::{Domain, Event};
+use super::domain::Domain;
+use super::event::Event;
 use super::layout::MobileIndex;
 use super::network::NodeIndex;
 

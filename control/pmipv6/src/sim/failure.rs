@@ -1,0 +1,81 @@
+//! Nodes that crash and come back, partitions that end.
+
+use super::domain::Domain;
+use super::event::Event;
+use super::layout::MobileIndex;
+use super::network::{Faults, Micros, NodeIndex, SECOND};
+use super::node::Dataplane;
+
+/// The MNs of a MAG that has come back attach again within this.
+const REATTACH: Micros = SECOND;
+
+impl Domain<'_> {
+    pub(super) fn crash(&mut self, index: NodeIndex, down_us: Micros) {
+        let workers = self.layout.workers;
+        let node = &mut self.nodes[index];
+        if node.engine.take().is_none() {
+            return;
+        }
+        self.nodes_down += 1;
+        node.incarnation += 1;
+        node.dataplane = Dataplane::new(workers);
+        node.wake_at = None;
+        self.commands.retain(|_, command| command.node != index);
+        self.grants.forget(index);
+        for mobile in &mut self.mobiles {
+            if mobile.place == Some(index) {
+                mobile.settled_at = None;
+                mobile.epoch += 1;
+            }
+        }
+        self.after(down_us, Event::Restart { node: index });
+    }
+
+    pub(super) fn restart(&mut self, index: NodeIndex) {
+        if self.nodes[index].is_up() {
+            return;
+        }
+        self.trace.line(self.now, |_| {
+            format!("-- {} restarts", self.nodes[index].name)
+        });
+        self.nodes_down -= 1;
+        self.start(index);
+        self.calm_since = self.now;
+        let here: Vec<(MobileIndex, u32)> = self
+            .mobiles
+            .iter()
+            .enumerate()
+            .filter(|(_, mobile)| mobile.place == Some(index))
+            .map(|(mobile, state)| (mobile, state.epoch))
+            .collect();
+        for (mobile, epoch) in here {
+            let delay = self.rng_mobile.range(0, REATTACH);
+            self.after(delay, Event::Retry { mobile, epoch });
+        }
+    }
+
+    pub(super) fn heal(&mut self, one: NodeIndex, other: NodeIndex) {
+        if self.network.is_partitioned(one, other) {
+            self.network.heal(one, other);
+            self.calm_since = self.now;
+            self.trace.line(self.now, |_| {
+                format!(
+                    "-- {} and {} are joined again",
+                    self.nodes[one].name, self.nodes[other].name
+                )
+            });
+        }
+    }
+
+    /// Ends every failure: all nodes are up, the network is whole and healthy.
+    pub fn heal_everything(&mut self) {
+        self.network.set_faults(Faults::NONE);
+        for one in 0..self.nodes.len() {
+            for other in one + 1..self.nodes.len() {
+                self.heal(one, other);
+            }
+            self.restart(one);
+        }
+        self.calm_since = self.now;
+    }
+}
