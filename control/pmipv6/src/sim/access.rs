@@ -165,7 +165,15 @@ impl Domain<'_> {
                 attach,
             },
         );
-        self.input(node, Input::Command { token, command });
+        let input = Box::new(Input::Command { token, command });
+        self.after(
+            0,
+            Event::Input {
+                node,
+                incarnation,
+                input,
+            },
+        );
     }
 
     fn path_command(
@@ -226,8 +234,13 @@ impl Domain<'_> {
                 );
                 self.violate(ViolationKind::Reply, text);
             }
-            Err(_) => {
+            Err(refusal) => {
                 self.stats.refused += 1;
+                if refusal.name == "already-attached" {
+                    // It came back before its MAG noticed that it had gone.
+                    let mn_id = self.layout.mn_id(index);
+                    self.command(node, IoCommand::Detach { mn_id }, None);
+                }
                 let mobile = index;
                 self.after(RETRY, Event::Retry { mobile, epoch });
             }
