@@ -37,11 +37,7 @@ impl Checksum {
         let mut sum = u64::from(NEXT_HEADER_MH) + header.len() as u64;
         sum += words(&source.octets()) + words(&destination.octets()) + words(header);
         sum -= words(header.get(CHECKSUM_AT..CHECKSUM_AT + 2).unwrap_or(&[]));
-        while sum > 0xffff {
-            sum = (sum >> 16) + (sum & 0xffff);
-        }
-        // Folded, so it fits.
-        !(sum as u16)
+        !fold(sum)
     }
 
     /// RFC 6275 section 9.2, rule 1.
@@ -59,8 +55,17 @@ impl Checksum {
     }
 }
 
+/// One's complement sum of what [`words`] added up.
+pub(super) fn fold(mut sum: u64) -> u16 {
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    // Folded, so it fits.
+    sum as u16
+}
+
 /// Sum of the 16-bit words, the last octet padded with zero.
-fn words(octets: &[u8]) -> u64 {
+pub(super) fn words(octets: &[u8]) -> u64 {
     octets
         .chunks(2)
         .map(|pair| u64::from(pair[0]) << 8 | u64::from(*pair.get(1).unwrap_or(&0)))

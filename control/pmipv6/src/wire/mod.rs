@@ -2,6 +2,7 @@
 //!
 //! One struct a message, `decode(encode(x)) == x`. [`decode`] and [`encode`] are the only doors.
 
+pub mod describe;
 pub mod iana;
 pub mod message;
 pub mod option;

@@ -1,6 +1,7 @@
 //! The wire formats from outside: golden octets, round trips, and packets that lie.
 
 mod arbitrary;
+mod describe;
 mod endpoints;
 mod golden;
 mod header;

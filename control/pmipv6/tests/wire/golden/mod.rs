@@ -99,5 +99,5 @@ fn every_option_has_its_octets() {
         .chain(36..=39)
         .chain([41, 46, 47, 48, 49, 51, 52, 55, 59]);
     let missing: Vec<u8> = known.filter(|option_type| !seen(*option_type)).collect();
-    assert_eq!(missing, []);
+    assert_eq!(missing, [0_u8; 0]);
 }
