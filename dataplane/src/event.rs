@@ -6,9 +6,9 @@ use dpdk::Mbuf;
 
 /// A packet for the control thread, whole, as received.
 #[derive(Debug)]
-pub struct Punt {
+pub struct Punt<B = Mbuf> {
     /// The frame, from its Ethernet header.
-    pub mbuf: Mbuf,
+    pub mbuf: B,
     /// Port it came from.
     pub port: u16,
     /// Why it is not user traffic.
@@ -17,9 +17,9 @@ pub struct Punt {
 
 /// A packet from the control thread, whole, from its Ethernet header.
 #[derive(Debug)]
-pub struct Inject {
+pub struct Inject<B = Mbuf> {
     /// The frame.
-    pub mbuf: Mbuf,
+    pub mbuf: B,
     /// Port to send it on.
     pub port: u16,
 }
@@ -33,7 +33,8 @@ pub enum PuntReason {
     Signalling,
     /// To an own address, anything else that is not a tunnel packet.
     Local,
-    /// User packet that needs an ICMP error from the box: the error is control's to build.
+    /// User packet that was dropped and needs an ICMP error from the box: the error is control's to build.
+    /// The frame is as received: from a tunnel, it still has its outer header.
     IcmpError(IcmpError),
 }
 

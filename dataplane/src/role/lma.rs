@@ -1,0 +1,90 @@
+//! Local mobility anchor.
+
+use super::{Found, Verdict, counted, into_network, into_tunnel};
+use crate::event::IcmpError;
+use crate::packet::Buffer;
+use crate::packet::classify::Packet;
+use crate::stats::{Counter, DropReason};
+use crate::table::HomeKind;
+use crate::worker::State;
+
+/// From a MAG: the tunnel must be that of the source's Proxy-CoA. Then an own home's tunnel, or the network.
+#[inline(always)]
+pub(super) fn from_tunnel<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    found: &Found,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    match state.homes.entry(found.source) {
+        Some(home) if home.kind == HomeKind::Anchored && home.tunnel == found.arrived => {}
+        Some(home) if home.kind == HomeKind::Suspended => {
+            return Err(DropReason::BindingSuspended.into());
+        }
+        _ => return Err(DropReason::TunnelSourceNotAllowed.into()),
+    }
+    if state.tunnels.get(found.arrived).is_none() {
+        return Err(DropReason::TunnelSourceNotAllowed.into());
+    }
+    let (kind, tunnel) = match state.homes.entry(found.destination) {
+        Some(home) => (home.kind, home.tunnel),
+        None => (HomeKind::Absent, 0),
+    };
+    match kind {
+        HomeKind::Anchored => {
+            // Both ends on one MAG is legal: the packet goes back where it came from.
+            let verdict = into_tunnel(state, packet, tunnel, buffer)?;
+            notice(state, packet, found);
+            counted(state, Counter::LmaHairpin, verdict)
+        }
+        HomeKind::Suspended => Err(DropReason::BindingSuspended.into()),
+        HomeKind::PeerAnchored => {
+            let verdict = into_network(state, packet, buffer)?;
+            notice(state, packet, found);
+            counted(state, Counter::LmaToPeer, verdict)
+        }
+        HomeKind::Absent | HomeKind::Attached => {
+            let verdict = into_network(state, packet, buffer)?;
+            counted(state, Counter::LmaUp, verdict)
+        }
+    }
+}
+
+/// The RO Trigger function's eye (draft-loureiro-netext-pmipv6-ro section 3): source and destination are
+/// both mobile, and their packets pass through here.
+#[inline(always)]
+fn notice(state: &mut State, packet: &Packet, found: &Found) {
+    if state.detect.is_enabled() {
+        state.pair_talks(
+            u64::from(found.source),
+            u64::from(found.destination),
+            packet,
+        );
+    }
+}
+
+/// From the network: to an own home's tunnel, unless it claims to come from an own home.
+#[inline(always)]
+pub(super) fn from_network<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    found: &Found,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    if let Some(home) = state.homes.entry(found.source)
+        && matches!(home.kind, HomeKind::Anchored | HomeKind::Suspended)
+    {
+        return Err(DropReason::SpoofedHome.into());
+    }
+    match state.homes.entry(found.destination) {
+        Some(home) if home.kind == HomeKind::Anchored => {
+            let verdict = into_tunnel(state, packet, home.tunnel, buffer)?;
+            counted(state, Counter::LmaDown, verdict)
+        }
+        Some(home) if home.kind == HomeKind::Suspended => Err(DropReason::BindingSuspended.into()),
+        _ => Err(Verdict::Refuse(
+            DropReason::NoBinding,
+            IcmpError::Unreachable,
+        )),
+    }
+}

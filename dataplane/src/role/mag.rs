@@ -1,0 +1,165 @@
+//! Mobile access gateway, and the correspondent gateway, which is like one.
+
+use super::{Found, Verdict, counted, into_network, into_tunnel};
+use crate::config::Role;
+use crate::event::IcmpError;
+use crate::packet::Buffer;
+use crate::packet::classify::Packet;
+use crate::stats::{Counter, DropReason};
+use crate::table::{HomeEntry, HomeKind, PairEntry, PairKind};
+use crate::tunnel::rewrite;
+use crate::worker::State;
+
+/// From a mobile node: its source must be a home of the very link it came from. Then the pair's way, or
+/// the anchor's.
+#[inline(always)]
+pub(super) fn from_access<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    found: &Found,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    let home = match state.homes.entry(found.source) {
+        Some(home) if home.kind == HomeKind::Attached => home,
+        _ => return Err(DropReason::SourceNotOnLink.into()),
+    };
+    if !home.link.is_set {
+        return Err(DropReason::IncompleteEntry.into());
+    }
+    if !is_on_link(home, packet) {
+        return Err(DropReason::SourceNotOnLink.into());
+    }
+    let lma = home.tunnel;
+    if home.pairs > 0
+        && let Some(pair) = state.pairs.find(packet.source, packet.destination)
+    {
+        match *pair {
+            PairEntry {
+                kind: PairKind::Send,
+                tunnel,
+                path,
+            } => {
+                let verdict = into_tunnel(state, packet, tunnel, buffer)?;
+                return on_path(state, Counter::PathSent, path, packet, verdict);
+            }
+            PairEntry {
+                kind: PairKind::Local,
+                path,
+                ..
+            } => return switch(state, packet, path, buffer),
+            PairEntry {
+                kind: PairKind::Receive,
+                ..
+            } => {}
+        }
+    }
+    if state.detect.is_enabled() {
+        state.pair_talks(
+            u64::from(found.source),
+            (packet.destination >> 64) as u64,
+            packet,
+        );
+    }
+    if state.role == Role::Cn {
+        let verdict = into_network(state, packet, buffer)?;
+        return counted(state, Counter::CnUp, verdict);
+    }
+    let verdict = into_tunnel(state, packet, lma, buffer)?;
+    counted(state, Counter::MagUp, verdict)
+}
+
+/// Port, VLAN and link-layer source: the link is point-to-point (RFC 5213 section 6.3).
+#[inline(always)]
+fn is_on_link(home: &HomeEntry, packet: &Packet) -> bool {
+    home.link.port == packet.port
+        && home.link.vlan == packet.vlan
+        && home.link.mn_mac == packet.source_mac
+}
+
+/// Both ends attached here: from link to link (`Local`).
+fn switch<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    path: u32,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    let hash = state.homes.prefetch(packet.destination, packet.ipv4);
+    let index = state.homes.find(packet.destination, packet.ipv4, hash);
+    let link = attached(state, index)?.link;
+    let verdict = rewrite::deliver(packet, &link, buffer, &mut state.tally)?;
+    on_path(state, Counter::PathLocal, path, packet, verdict)
+}
+
+/// From a tunnel: the destination must be attached, and the tunnel be its anchor's, or one that a pair
+/// allows for this source.
+#[inline(always)]
+pub(super) fn from_tunnel<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    found: &Found,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    if state.tunnels.get(found.arrived).is_none() {
+        return Err(DropReason::TunnelSourceNotAllowed.into());
+    }
+    let home = attached(state, found.destination)?;
+    let (link, lma) = (home.link, home.tunnel);
+    if found.arrived == lma {
+        let verdict = rewrite::deliver(packet, &link, buffer, &mut state.tally)?;
+        return counted(state, Counter::MagDown, verdict);
+    }
+    match state.pairs.find(packet.source, packet.destination) {
+        Some(&PairEntry {
+            kind: PairKind::Receive,
+            tunnel,
+            path,
+        }) if tunnel == found.arrived => {
+            let verdict = rewrite::deliver(packet, &link, buffer, &mut state.tally)?;
+            on_path(state, Counter::PathReceived, path, packet, verdict)
+        }
+        _ => Err(DropReason::TunnelSourceNotAllowed.into()),
+    }
+}
+
+/// CN: packets from the network go to served addresses as they are. A MAG takes nothing from there.
+pub(super) fn from_network<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    found: &Found,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    if state.role != Role::Cn {
+        return Err(DropReason::NotOwnAddress.into());
+    }
+    let link = attached(state, found.destination)?.link;
+    let verdict = rewrite::deliver(packet, &link, buffer, &mut state.tally)?;
+    counted(state, Counter::CnDown, verdict)
+}
+
+/// The entry of an attached home with its link set.
+#[inline(always)]
+fn attached(state: &State, index: u32) -> Result<&HomeEntry, Verdict> {
+    match state.homes.entry(index) {
+        Some(home) if home.kind != HomeKind::Attached => Err(not_attached()),
+        Some(home) if home.link.is_set => Ok(home),
+        Some(_) => Err(DropReason::IncompleteEntry.into()),
+        None => Err(not_attached()),
+    }
+}
+
+/// RFC 5213 section 6.10.5: dropped, and the source is told as in RFC 2473 section 8.
+fn not_attached() -> Verdict {
+    Verdict::Refuse(DropReason::NotAttached, IcmpError::Unreachable)
+}
+
+#[inline(always)]
+fn on_path(
+    state: &mut State,
+    counter: Counter,
+    path: u32,
+    packet: &Packet,
+    verdict: Verdict,
+) -> Result<Verdict, Verdict> {
+    state.stats.count_path(path, u64::from(packet.ip_octets));
+    counted(state, counter, verdict)
+}

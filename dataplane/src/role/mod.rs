@@ -1,0 +1,131 @@
+//! What a role does with a user packet: source checks first (RFC 5213 sections 5.6.2 and 6.10.5), then the
+//! way it goes. One packet, one verdict.
+
+mod lma;
+mod mag;
+
+use crate::config::Role;
+use crate::event::{Event, IcmpError, PuntReason};
+use crate::packet::Buffer;
+use crate::packet::classify::{Origin, Packet};
+use crate::stats::{Counter, DropReason};
+use crate::table::NONE;
+use crate::tunnel::{Tunnel, TunnelState, rewrite};
+use crate::worker::State;
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Forwarded by this port.
+    Transmit(u16),
+    /// Control's.
+    Punt(PuntReason),
+    /// Dropped and counted.
+    Drop(DropReason),
+    /// Dropped and counted, and control may send the source an ICMP error about it.
+    Refuse(DropReason, IcmpError),
+}
+
+impl From<DropReason> for Verdict {
+    fn from(reason: DropReason) -> Self {
+        Self::Drop(reason)
+    }
+}
+
+/// What the tables said about a packet before its turn came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    /// Hash of the source, of the destination.
+    pub(crate) hashes: [u64; 2],
+    /// Home of the source, or [`NONE`].
+    pub(crate) source: u32,
+    /// Home of the destination, or [`NONE`].
+    pub(crate) destination: u32,
+    /// Tunnel that it came through, or [`NONE`].
+    pub(crate) arrived: u32,
+}
+
+impl Found {
+    pub(crate) const NOTHING: Self = Self {
+        hashes: [0; 2],
+        source: NONE,
+        destination: NONE,
+        arrived: NONE,
+    };
+}
+
+/// Whether a packet's source and destination have to be looked up among the homes at once. An anchor asks
+/// for both; a gateway for the one that is on its side.
+#[inline(always)]
+pub(crate) fn asks_for(role: Role, origin: Origin) -> (bool, bool) {
+    match (role, origin) {
+        (Role::Lma, _) => (true, true),
+        (_, Origin::Access) => (true, false),
+        (_, Origin::Tunnel | Origin::Network) => (false, true),
+    }
+}
+
+/// Moves a packet, or says why not.
+#[inline(always)]
+pub(crate) fn act<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    found: &Found,
+    buffer: &mut B,
+) -> Verdict {
+    let moved = match (state.role, packet.origin) {
+        (Role::Lma, Origin::Tunnel) => lma::from_tunnel(state, packet, found, buffer),
+        (Role::Lma, _) => lma::from_network(state, packet, found, buffer),
+        (_, Origin::Access) => mag::from_access(state, packet, found, buffer),
+        (_, Origin::Tunnel) => mag::from_tunnel(state, packet, found, buffer),
+        (_, Origin::Network) => mag::from_network(state, packet, found, buffer),
+    };
+    moved.unwrap_or_else(|refused| refused)
+}
+
+/// Puts a packet into a tunnel if the tunnel carries packets.
+#[inline(always)]
+fn into_tunnel<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    slot: u32,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    match state.tunnels.get(slot) {
+        Some(
+            tunnel @ Tunnel {
+                state: TunnelState::Ready,
+                ..
+            },
+        ) => rewrite::encapsulate(packet, tunnel, buffer, &mut state.tally),
+        Some(tunnel) if tunnel.state == TunnelState::Unresolved => {
+            let remote = std::net::Ipv6Addr::from(tunnel.remote()).into();
+            if state.tunnels.may_tell(slot, state.now_cycles) {
+                state.tell(Event::TunnelUnresolved { remote });
+            }
+            Err(DropReason::TunnelUnresolved.into())
+        }
+        _ => Err(DropReason::IncompleteEntry.into()),
+    }
+}
+
+/// Gives a packet to the network if its next hop is known.
+#[inline(always)]
+fn into_network<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    let Some(hop) = state.network else {
+        return Err(DropReason::NetworkUnresolved.into());
+    };
+    let mtu_bytes = state.ground.port(hop.port).map_or(0, |role| role.mtu_bytes);
+    rewrite::to_network(packet, &hop, mtu_bytes, buffer, &mut state.tally)
+}
+
+/// Counts a forwarded packet.
+#[inline(always)]
+fn counted(state: &mut State, counter: Counter, verdict: Verdict) -> Result<Verdict, Verdict> {
+    state.tally.add(counter, 1);
+    Ok(verdict)
+}

@@ -1,0 +1,154 @@
+//! The stages between a receive burst and its verdicts. Every stage goes over the whole burst and asks the
+//! cache for what the next one reads, so that the misses of a burst overlap:
+//!
+//! ```text
+//!   read headers ──▶ ask for buckets ──▶ look up, ask for entries ──▶ ask for templates ──▶ act
+//! ```
+
+use super::state::State;
+use crate::config::MAX_BURST_PACKETS;
+use crate::packet::Buffer;
+use crate::packet::classify::{Origin, Packet, classify};
+use crate::role::{Found, Verdict, act, asks_for};
+use crate::stats::{Counter, DropReason};
+use crate::table::HomeKind;
+
+/// Packets between the one whose headers are read and the one whose headers are asked for.
+const AHEAD: usize = 4;
+
+/// A packet on its way through the stages: read, or decided already.
+type Step = Result<(Packet, Found), Verdict>;
+
+/// The stages' memory between each other.
+pub(crate) struct Forwarder {
+    pub(crate) state: State,
+    steps: Box<[Step; MAX_BURST_PACKETS]>,
+}
+
+impl Forwarder {
+    pub(crate) fn new(state: State) -> Self {
+        Self {
+            state,
+            steps: Box::new([const { Err(Verdict::Drop(DropReason::UnknownPort)) }; _]),
+        }
+    }
+
+    /// Decides about a burst from one port, and rewrites what is forwarded. One verdict a packet, in order:
+    /// as many as there are places for.
+    #[inline]
+    pub(crate) fn burst<B: Buffer>(
+        &mut self,
+        port: u16,
+        packets: &mut [B],
+        verdicts: &mut [Verdict],
+        now_cycles: u64,
+    ) {
+        let count = packets.len().min(MAX_BURST_PACKETS);
+        let packets = &mut packets[..count];
+        let steps = &mut self.steps[..count];
+        self.state.now_cycles = now_cycles;
+        read(&mut self.state, port, packets, steps);
+        look_up(&mut self.state, steps);
+        ask_for_templates(&self.state, steps);
+        for ((buffer, step), verdict) in packets.iter_mut().zip(steps).zip(verdicts.iter_mut()) {
+            *verdict = match step {
+                Ok((packet, found)) => act(&mut self.state, packet, found, buffer),
+                Err(decided) => *decided,
+            };
+        }
+    }
+}
+
+/// Reads headers and asks for buckets.
+#[inline(always)]
+fn read<B: Buffer>(state: &mut State, port: u16, packets: &mut [B], steps: &mut [Step]) {
+    for packet in packets.iter().take(AHEAD) {
+        packet.prefetch();
+    }
+    let mut octets = 0;
+    for at in 0..packets.len() {
+        if let Some(packet) = packets.get(at + AHEAD) {
+            packet.prefetch();
+        }
+        let buffer = &mut packets[at];
+        octets += buffer.octets() as u64;
+        steps[at] = read_one(state, port, buffer);
+    }
+    state.tally.add(Counter::RxPackets, packets.len() as u64);
+    state.tally.add(Counter::RxBytes, octets);
+}
+
+#[inline(always)]
+fn read_one<B: Buffer>(state: &mut State, port: u16, buffer: &mut B) -> Step {
+    if !buffer.is_contiguous() {
+        return Err(DropReason::Segmented.into());
+    }
+    let packet = classify(&state.ground, port, buffer.data())?;
+    let end = usize::from(packet.ip_offset) + packet.ip_octets as usize;
+    let padding = buffer.octets().saturating_sub(end);
+    if padding > 0 {
+        buffer.shrink_back(padding);
+    }
+    let mut found = Found::NOTHING;
+    let (source, destination) = asks_for(state.role, packet.origin);
+    if source {
+        found.hashes[0] = state.homes.prefetch(packet.source, packet.ipv4);
+    }
+    if destination {
+        found.hashes[1] = state.homes.prefetch(packet.destination, packet.ipv4);
+    }
+    Ok((packet, found))
+}
+
+/// Looks homes and tunnels up and asks for their entries.
+#[inline(always)]
+fn look_up(state: &mut State, steps: &mut [Step]) {
+    for (packet, found) in steps.iter_mut().flatten() {
+        let (source, destination) = asks_for(state.role, packet.origin);
+        if source {
+            found.source = state
+                .homes
+                .find(packet.source, packet.ipv4, found.hashes[0]);
+            state.homes.prefetch_entry(found.source);
+        }
+        if destination {
+            found.destination = state
+                .homes
+                .find(packet.destination, packet.ipv4, found.hashes[1]);
+            state.homes.prefetch_entry(found.destination);
+        }
+        if packet.origin == Origin::Tunnel {
+            found.arrived = state
+                .tunnels
+                .arrived_through(packet.outer_destination, packet.outer_source);
+        }
+    }
+}
+
+/// Reads entries and asks for the templates and pairs that they lead to.
+#[inline(always)]
+fn ask_for_templates(state: &State, steps: &[Step]) {
+    for (packet, found) in steps.iter().flatten() {
+        match packet.origin {
+            Origin::Access => {
+                let Some(home) = state.homes.entry(found.source) else {
+                    continue;
+                };
+                state.tunnels.prefetch(home.tunnel);
+                if home.pairs > 0 {
+                    state.pairs.prefetch(packet.source, packet.destination);
+                }
+            }
+            Origin::Tunnel | Origin::Network => {
+                let Some(home) = state.homes.entry(found.destination) else {
+                    continue;
+                };
+                if home.kind == HomeKind::Anchored {
+                    state.tunnels.prefetch(home.tunnel);
+                } else if packet.origin == Origin::Tunnel && home.tunnel != found.arrived {
+                    state.pairs.prefetch(packet.source, packet.destination);
+                }
+            }
+        }
+    }
+}

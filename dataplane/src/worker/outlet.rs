@@ -1,0 +1,212 @@
+//! Where packets go after their verdict: a port's next burst, control, or back to their pool.
+
+use super::platform::{Batch, Platform};
+use super::{Queue, Worker};
+use crate::config::MAX_PORTS;
+use crate::event::{Punt, PuntReason};
+use crate::packet::Buffer;
+use crate::role::Verdict;
+use crate::stats::{Counter, DropReason, Tally};
+
+/// "No queue".
+const NO_QUEUE: u8 = u8::MAX;
+
+/// Batches of a burst being handled.
+pub(super) struct Batches<P: Platform, const N: usize> {
+    pub(super) received: P::Batch<N>,
+    pub(super) verdicts: [Verdict; N],
+    pub(super) outgoing: Outgoing<P, N>,
+}
+
+/// Packets that are decided, by where they go.
+pub(super) struct Outgoing<P: Platform, const N: usize> {
+    by_queue: Box<[P::Batch<N>]>,
+    freed: P::Batch<N>,
+}
+
+impl<P: Platform, const N: usize> Batches<P, N> {
+    pub(super) fn new(queues: usize) -> Self {
+        Self {
+            received: P::Batch::default(),
+            verdicts: [Verdict::Drop(DropReason::UnknownPort); N],
+            outgoing: Outgoing {
+                by_queue: (0..queues).map(|_| P::Batch::default()).collect(),
+                freed: P::Batch::default(),
+            },
+        }
+    }
+}
+
+/// The ways out that outlive a burst.
+pub(super) struct Outlet<B> {
+    punt: rtrb::Producer<Punt<B>>,
+    punt_slots: usize,
+    queue_of_port: [u8; MAX_PORTS],
+}
+
+impl<B: Buffer> Outlet<B> {
+    pub(super) fn new(punt: rtrb::Producer<Punt<B>>, punt_slots: usize) -> Self {
+        Self {
+            punt,
+            punt_slots,
+            queue_of_port: [NO_QUEUE; MAX_PORTS],
+        }
+    }
+
+    pub(super) fn add_port(&mut self, port: u16, queue: usize) {
+        if let Some(slot) = self.queue_of_port.get_mut(usize::from(port)) {
+            *slot = queue as u8;
+        }
+    }
+
+    /// Sends a packet the way its verdict says, and counts it.
+    #[inline(always)]
+    pub(super) fn hand_out<P: Platform<Buffer = B>, const N: usize>(
+        &mut self,
+        packet: B,
+        from: u16,
+        verdict: Verdict,
+        outgoing: &mut Outgoing<P, N>,
+        tally: &mut Tally,
+    ) {
+        match verdict {
+            Verdict::Transmit(port) => {
+                tally.add(Counter::Forwarded, 1);
+                self.enqueue(packet, port, outgoing, tally);
+            }
+            Verdict::Drop(reason) => outgoing.free(packet, reason, tally),
+            Verdict::Punt(reason) => self.give_to_control(packet, from, reason, outgoing, tally),
+            Verdict::Refuse(reason, icmp) => {
+                tally.drop(reason, 1);
+                let told = self.offer(packet, from, PuntReason::IcmpError(icmp));
+                match told {
+                    Ok(()) => tally.add(Counter::IcmpRaised, 1),
+                    Err(packet) => {
+                        tally.add(Counter::IcmpSuppressed, 1);
+                        outgoing.free_counted(packet);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts a packet into a port's next burst.
+    #[inline(always)]
+    pub(super) fn enqueue<P: Platform<Buffer = B>, const N: usize>(
+        &mut self,
+        packet: B,
+        port: u16,
+        outgoing: &mut Outgoing<P, N>,
+        tally: &mut Tally,
+    ) {
+        let queue = self.queue_of_port.get(usize::from(port)).copied();
+        let batch = queue.and_then(|queue| outgoing.by_queue.get_mut(usize::from(queue)));
+        let Some(batch) = batch else {
+            return outgoing.free(packet, DropReason::NoSuchPort, tally);
+        };
+        tally.add(Counter::TxBytes, packet.octets() as u64);
+        if let Err(packet) = batch.push(packet) {
+            // A batch takes a whole burst, and is emptied after each.
+            outgoing.free(packet, DropReason::TxFull, tally);
+        }
+    }
+
+    #[cold]
+    fn give_to_control<P: Platform<Buffer = B>, const N: usize>(
+        &mut self,
+        packet: B,
+        from: u16,
+        reason: PuntReason,
+        outgoing: &mut Outgoing<P, N>,
+        tally: &mut Tally,
+    ) {
+        match self.offer(packet, from, reason) {
+            Ok(()) => tally.add(
+                match reason {
+                    PuntReason::Neighbour => Counter::PuntNeighbour,
+                    PuntReason::Signalling => Counter::PuntSignalling,
+                    PuntReason::Local => Counter::PuntLocal,
+                    PuntReason::IcmpError(_) => Counter::IcmpRaised,
+                },
+                1,
+            ),
+            Err(packet) => outgoing.free(packet, DropReason::PuntFull, tally),
+        }
+    }
+
+    /// Room is kept for what matters more: a flood of unreachable destinations or of pings must not cost
+    /// a Proxy Binding Update its slot, nor a flood of solicitations.
+    fn offer(&mut self, mbuf: B, port: u16, reason: PuntReason) -> Result<(), B> {
+        let kept = match reason {
+            PuntReason::Signalling => 0,
+            PuntReason::Neighbour => self.punt_slots / 4,
+            PuntReason::Local | PuntReason::IcmpError(_) => self.punt_slots / 2,
+        };
+        if self.punt.slots() <= kept {
+            return Err(mbuf);
+        }
+        self.punt
+            .push(Punt { mbuf, port, reason })
+            .map_err(|rtrb::PushError::Full(punt)| punt.mbuf)
+    }
+}
+
+impl<P: Platform, const N: usize> Outgoing<P, N> {
+    #[inline(always)]
+    fn free(&mut self, packet: P::Buffer, reason: DropReason, tally: &mut Tally) {
+        tally.drop(reason, 1);
+        self.free_counted(packet);
+    }
+
+    #[inline(always)]
+    fn free_counted(&mut self, packet: P::Buffer) {
+        // A batch that is full frees this packet alone.
+        drop(self.freed.push(packet));
+    }
+
+    /// Sends what waits, frees what a port did not take, and what was dropped.
+    #[inline]
+    pub(super) fn flush(&mut self, queues: &mut [Queue<P>], tally: &mut Tally) {
+        for (batch, queue) in self.by_queue.iter_mut().zip(queues) {
+            let waiting = batch.count();
+            if waiting == 0 {
+                continue;
+            }
+            P::transmit(&mut queue.tx, batch);
+            let left = batch.count();
+            tally.add(Counter::TxPackets, (waiting - left) as u64);
+            if left > 0 {
+                tally.drop(DropReason::TxFull, left as u64);
+                batch.clear();
+            }
+        }
+        if self.freed.count() > 0 {
+            self.freed.clear();
+        }
+    }
+}
+
+impl<P: Platform> Worker<P> {
+    /// Sends at most so many packets of control's. Whether there were any.
+    pub(super) fn send_injected<const N: usize>(&mut self, batches: &mut Batches<P, N>) -> bool {
+        let mut any = false;
+        for sent in 1..=self.injects_per_iteration {
+            let Ok(packet) = self.inject.pop() else {
+                break;
+            };
+            any = true;
+            let tally = &mut self.forwarder.state.tally;
+            tally.add(Counter::Injected, 1);
+            self.outlet
+                .enqueue(packet.mbuf, packet.port, &mut batches.outgoing, tally);
+            if sent % N == 0 {
+                batches.outgoing.flush(&mut self.queues, tally);
+            }
+        }
+        if any {
+            let tally = &mut self.forwarder.state.tally;
+            batches.outgoing.flush(&mut self.queues, tally);
+        }
+        any
+    }
+}

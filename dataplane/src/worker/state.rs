@@ -1,0 +1,90 @@
+//! What a worker owns by value, its packets apart.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::detect::Detector;
+use crate::config::{Role, WorkerConfig};
+use crate::event::Event;
+use crate::link::Links;
+use crate::packet::classify::{Ground, Packet};
+use crate::packet::header::is_ipv4_key;
+use crate::stats::{Counter, Tally, WorkerStats};
+use crate::table::{Homes, Pairs};
+use crate::tunnel::Tunnels;
+use crate::update::NextHop;
+
+/// Tables, counters and the events' way out.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) role: Role,
+    pub(crate) ground: Ground,
+    pub(crate) homes: Homes,
+    pub(crate) pairs: Pairs,
+    pub(crate) tunnels: Tunnels,
+    pub(crate) links: Links,
+    pub(crate) network: Option<NextHop>,
+    pub(crate) detect: Detector,
+    pub(crate) tally: Tally,
+    pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) events: rtrb::Producer<Event>,
+    /// Time of the present burst.
+    pub(crate) now_cycles: u64,
+}
+
+impl State {
+    pub(crate) fn new(
+        config: &WorkerConfig,
+        stats: Arc<WorkerStats>,
+        events: rtrb::Producer<Event>,
+        cycles_per_s: u64,
+    ) -> Self {
+        Self {
+            role: config.role,
+            ground: Ground::new(config),
+            homes: Homes::new(config.homes, config.long_homes),
+            pairs: Pairs::new(config.pairs, config.long_pairs),
+            tunnels: Tunnels::new(config.tunnels, cycles_per_s),
+            links: Links::new(config.links),
+            network: None,
+            detect: Detector::new(&config.detect, cycles_per_s),
+            tally: Tally::new(),
+            stats,
+            events,
+            now_cycles: 0,
+        }
+    }
+
+    /// Tells control a fact, or counts that it could not.
+    pub(crate) fn tell(&mut self, event: Event) {
+        let counter = match self.events.push(event) {
+            Ok(()) => Counter::EventsSent,
+            Err(_) => Counter::EventsDropped,
+        };
+        self.tally.add(counter, 1);
+    }
+
+    /// A packet of a pair (named by two numbers) passed through.
+    #[inline]
+    pub(crate) fn pair_talks(&mut self, source: u64, destination: u64, packet: &Packet) {
+        let report = self
+            .detect
+            .saw([source, destination], self.now_cycles, &mut self.tally);
+        if let Some(packets) = report {
+            self.tell(Event::PairTalks {
+                source: ip(packet.source),
+                destination: ip(packet.destination),
+                packets,
+            });
+        }
+    }
+}
+
+/// An address out of its look-up form.
+fn ip(address: u128) -> IpAddr {
+    if is_ipv4_key(address) {
+        Ipv4Addr::from(address as u32).into()
+    } else {
+        Ipv6Addr::from(address).into()
+    }
+}
