@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::arbitrary;
 use super::golden::{self, Golden, messages, options};
+use super::packets::over_ipv6 as frame;
 
 fn problems(fields: &[Field]) -> Vec<String> {
     let all = fields.iter().flat_map(Field::walk);
@@ -43,18 +44,6 @@ fn addresses() -> (Ipv6Addr, Ipv6Addr) {
         } => (source, destination),
         Checksum::Ignored => panic!("a pseudo-header"),
     }
-}
-
-/// Ethernet, IPv6, Mobility Header, written by another library.
-fn frame(mobility_header: &[u8]) -> Vec<u8> {
-    let (source, destination) = addresses();
-    let builder =
-        PacketBuilder::ethernet2([2; 6], [0x62; 6]).ipv6(source.octets(), destination.octets(), 64);
-    let mut frame = Vec::new();
-    builder
-        .write(&mut frame, etherparse::IpNumber(135), mobility_header)
-        .expect("room");
-    frame
 }
 
 #[test]
