@@ -35,8 +35,6 @@ pub struct Config {
     pub timestamp_validity_window_ms: u32,
     /// MinDelayBeforeBCEDelete, milliseconds.
     pub min_delay_before_bce_delete_ms: u32,
-    /// MaxDelayBeforeNewBCEAssign, milliseconds; 0: do not wait for the previous MAG.
-    pub max_delay_before_new_bce_assign_ms: u32,
     /// Longest binding lifetime granted, seconds.
     pub max_binding_lifetime_s: u32,
     /// Most bindings at a time.
@@ -103,7 +101,6 @@ impl Default for Config {
             peers: path::Peers::default(),
             timestamp_validity_window_ms: 300,
             min_delay_before_bce_delete_ms: 10_000,
-            max_delay_before_new_bce_assign_ms: 0,
             max_binding_lifetime_s: 65_532,
             max_bindings: 1_048_576,
             peer_lmas: Vec::new(),

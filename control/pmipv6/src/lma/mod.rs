@@ -1,26 +1,105 @@
-//! Local Mobility Anchor (RFC 5213 section 5).
+//! Local Mobility Anchor (RFC 5213 section 5) with localized routing (draft-loureiro section 4).
+//!
+//! ```text
+//!   MAG ── PBU ──▶ checks ──▶ Binding Cache ──▶ Bind entry ──▶ PBA ──▶ MAG
+//!   pair talks, both ours ──▶ RO Init ──▶ destination's MAG ── RO Init Ack ──▶
+//!   pair talks, one ours  ──▶ RO Trigger ──▶ peer LMA (controller) ── RO Trigger Ack ──▶
+//!   MN moved ──▶ PBA, then RO Init or RO Trigger again for each of its paths
+//! ```
 
+mod allocate;
 mod config;
+mod input;
+mod localized;
+mod lookup;
+mod output;
+mod refresh;
+mod registration;
+mod request;
+mod resolver;
+mod state;
+mod teardown;
+mod timer;
+mod trigger;
+mod update;
+mod view;
 
 pub use config::{Config, PeerLma, Profile};
+pub use resolver::{PeerLmaResolver, StaticPeerLmas};
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::io::{BindingView, Engine, Input, Now, Output, PathView, PeerView};
+use crate::path::{Clock, HoldOff, Homes, Node, PathTable, Timers};
+use state::{BindingCacheEntry, BindingId, Owner, Path, Timer};
 
 /// The LMA's protocol engine.
 ///
-/// Hand in [`Input::Timeout`] once at start: the prefixes of peer LMAs are programmed then.
+/// Hand in [`Input::Timeout`] once at start: the prefixes of peer LMAs are programmed with the first
+/// input.
 #[derive(Debug)]
 pub struct LocalMobilityAnchor {
     config: Config,
-    seed: u64,
+    resolver: Box<dyn PeerLmaResolver>,
+    node: Node<Owner>,
+    timers: Timers<Timer>,
+    /// Binding Cache.
+    bindings: BTreeMap<BindingId, BindingCacheEntry>,
+    last_binding: BindingId,
+    /// Sessions of each MN.
+    by_mn: BTreeMap<String, BTreeSet<BindingId>>,
+    /// Homes that are bound, those that wait for deletion included.
+    homes: Homes<BindingId>,
+    /// Homes that profiles keep for their MNs.
+    reserved: Homes<()>,
+    /// Where the search for a free home starts, per pool.
+    cursors: allocate::Cursors,
+    paths: PathTable<Path>,
+    hold_off: HoldOff,
+    /// Timestamps of our decisions only grow (HL-17).
+    clock: Clock,
+    started: bool,
 }
 
 impl LocalMobilityAnchor {
-    /// An LMA without bindings. The seed feeds everything random; same seed, same run.
+    /// An LMA without bindings that finds peer LMAs in its configuration. The seed feeds everything
+    /// random; same seed, same run.
     pub fn new(config: Config, seed: u64) -> Self {
-        Self { config, seed }
+        let resolver = StaticPeerLmas::new(&config.peer_lmas);
+        Self::with_resolver(config, seed, Box::new(resolver))
+    }
+
+    /// An LMA that finds peer LMAs in another way (HL-18).
+    pub fn with_resolver(config: Config, seed: u64, resolver: Box<dyn PeerLmaResolver>) -> Self {
+        let mut reserved = Homes::new();
+        for profile in config.profiles.values() {
+            for hnp in &profile.hnps {
+                reserved.insert(IpNet::V6(hnp.trunc()), ());
+            }
+            if let Some(hoa) = profile.ipv4_hoa {
+                reserved.insert(IpNet::from(IpAddr::V4(hoa)), ());
+            }
+        }
+        Self {
+            reserved,
+            node: Node::new(config.address, seed, view::COUNTERS),
+            hold_off: HoldOff::new(&config.localized_routing),
+            config,
+            resolver,
+            timers: Timers::new(),
+            bindings: BTreeMap::new(),
+            last_binding: 0,
+            by_mn: BTreeMap::new(),
+            homes: Homes::new(),
+            cursors: allocate::Cursors::default(),
+            paths: PathTable::new(),
+            clock: Clock::default(),
+            started: false,
+        }
     }
 
     /// What runs now.
@@ -30,22 +109,35 @@ impl LocalMobilityAnchor {
 }
 
 impl Engine for LocalMobilityAnchor {
-    fn handle(&mut self, _now: Now, _input: Input, _out: &mut Vec<Output>) {
-        self.seed = self.seed.wrapping_add(1);
+    fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        self.node.now = now;
+        self.start();
+        self.on_input(input);
+        self.run_timers();
+        self.node.drain(out);
     }
+
     fn next_deadline(&self) -> Option<Duration> {
-        None
+        if !self.started && !self.config.peer_lmas.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let deadlines = [self.timers.next(), self.node.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
-    fn bindings(&self, _now: Now) -> Vec<BindingView> {
-        Vec::new()
+
+    fn bindings(&self, now: Now) -> Vec<BindingView> {
+        self.binding_views(now.mono)
     }
-    fn paths(&self, _now: Now) -> Vec<PathView> {
-        Vec::new()
+
+    fn paths(&self, now: Now) -> Vec<PathView> {
+        self.path_views(now.mono)
     }
-    fn peers(&self, _now: Now) -> Vec<PeerView> {
-        Vec::new()
+
+    fn peers(&self, now: Now) -> Vec<PeerView> {
+        self.node.peers.list(now.mono)
     }
+
     fn counters(&self) -> Vec<(&'static str, u64)> {
-        Vec::new()
+        self.node.counters()
     }
 }

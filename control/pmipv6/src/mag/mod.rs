@@ -1,27 +1,84 @@
-//! Mobile Access Gateway (RFC 5213 section 6).
+//! Mobile Access Gateway (RFC 5213 section 6) with localized routing (draft-loureiro section 4).
+//!
+//! ```text
+//!   operator ── attach ──▶ PBU ──▶ LMA            LMA ── RO Init ──▶ receiving half ──▶ RO Setup ──▶ MAG
+//!   LMA ── PBA ──▶ Attach entry ──▶ RA, reply     MAG ── RO Setup Ack ──▶ sending half ──▶ RO Init Ack ──▶ LMA
+//!                                                 MAG ── RO Setup ──▶ both halves ──▶ RO Setup Ack ──▶ MAG
+//! ```
 
+mod command;
 mod config;
+mod input;
+mod localized;
+mod output;
+mod refresh;
+mod registration;
+mod request;
+mod state;
+mod teardown;
+mod timer;
+mod view;
 
 pub use config::Config;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::io::{BindingView, Engine, Input, Now, Output, PathView, PeerView};
+use crate::path::{Clock, HoldOff, Homes, Node, Order, PathTable, Timers};
+use crate::wire::message::RoRequest;
+use state::{BindingUpdateListEntry, Owner, Path, Timer};
 
 /// The MAG's protocol engine.
 ///
-/// Hand in [`Input::Timeout`] once at start. After [`Input::Shutdown`] it is done when
-/// [`Engine::bindings`] is empty, at the latest after INITIAL_BINDACK_TIMEOUT.
+/// After [`Input::Shutdown`] it is done when [`Engine::bindings`] is empty, at the latest after
+/// INITIAL_BINDACK_TIMEOUT.
 #[derive(Debug)]
 pub struct MobileAccessGateway {
     config: Config,
-    seed: u64,
+    node: Node<Owner>,
+    timers: Timers<Timer>,
+    /// Binding Update List, by MN-ID.
+    bindings: BTreeMap<String, BindingUpdateListEntry>,
+    /// Homes of registered MNs, with the MN-ID.
+    homes: Homes<String>,
+    paths: PathTable<Path>,
+    order: Order,
+    hold_off: HoldOff,
+    /// Timestamps of our PBUs only grow.
+    clock: Clock,
+    /// Sequence number of the last PBU.
+    sequence: u16,
+    /// RO requests about MNs that are not registered here, while some registration is under way: the
+    /// PBA may have been overtaken.
+    parked: Vec<(IpAddr, RoRequest)>,
+    /// Pairs that an RO Request is out for.
+    requested: BTreeSet<(IpNet, IpNet)>,
+    shutting_down: bool,
 }
 
 impl MobileAccessGateway {
     /// A MAG without MNs. The seed feeds everything random; same seed, same run.
     pub fn new(config: Config, seed: u64) -> Self {
-        Self { config, seed }
+        let mut node = Node::new(config.address, seed, view::COUNTERS);
+        Self {
+            sequence: node.rng.next_u16(),
+            hold_off: HoldOff::new(&config.localized_routing),
+            node,
+            config,
+            timers: Timers::new(),
+            bindings: BTreeMap::new(),
+            homes: Homes::new(),
+            paths: PathTable::new(),
+            order: Order::default(),
+            clock: Clock::default(),
+            parked: Vec::new(),
+            requested: BTreeSet::new(),
+            shutting_down: false,
+        }
     }
 
     /// What runs now.
@@ -31,22 +88,33 @@ impl MobileAccessGateway {
 }
 
 impl Engine for MobileAccessGateway {
-    fn handle(&mut self, _now: Now, _input: Input, _out: &mut Vec<Output>) {
-        self.seed = self.seed.wrapping_add(1);
+    fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        self.node.now = now;
+        self.on_input(input);
+        self.run_timers();
+        self.node.drain(out);
     }
+
     fn next_deadline(&self) -> Option<Duration> {
-        None
+        let deadlines = [self.timers.next(), self.node.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
-    fn bindings(&self, _now: Now) -> Vec<BindingView> {
-        Vec::new()
+
+    fn bindings(&self, now: Now) -> Vec<BindingView> {
+        let list = self.bindings.iter();
+        list.map(|(mn_id, entry)| view::binding(mn_id, entry, now.mono))
+            .collect()
     }
-    fn paths(&self, _now: Now) -> Vec<PathView> {
-        Vec::new()
+
+    fn paths(&self, now: Now) -> Vec<PathView> {
+        self.path_views(now.mono)
     }
-    fn peers(&self, _now: Now) -> Vec<PeerView> {
-        Vec::new()
+
+    fn peers(&self, now: Now) -> Vec<PeerView> {
+        self.node.peers.list(now.mono)
     }
+
     fn counters(&self) -> Vec<(&'static str, u64)> {
-        Vec::new()
+        self.node.counters()
     }
 }

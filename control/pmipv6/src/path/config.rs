@@ -79,6 +79,15 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether policy keeps the traffic of this home on the anchor's path.
+    pub fn denies(&self, home: &IpNet) -> bool {
+        self.denied
+            .iter()
+            .any(|net| net.contains(home) || home.contains(net))
+    }
+}
+
 /// Who may speak to this node, and as what; everyone else is a counted drop (L-74).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -5,5 +5,28 @@
 //! decisions HL-1 to HL-34, cited where they are taken.
 
 mod config;
+mod counters;
+mod ends;
+mod exchange;
+mod hold_off;
+mod homes;
+mod node;
+mod order;
+mod peers;
+mod rng;
+mod table;
+mod timers;
+mod updates;
 
 pub use config::{Config, Peers};
+
+pub(crate) use counters::rx_name;
+pub(crate) use ends::{Ends, EndsExt, end, is_v6};
+pub(crate) use exchange::{Asked, RequestId};
+pub(crate) use hold_off::HoldOff;
+pub(crate) use homes::Homes;
+pub(crate) use node::{Draft, Node};
+pub(crate) use order::{Clock, Order};
+pub(crate) use peers::Role;
+pub(crate) use table::{HasEnds, PathId, PathTable};
+pub(crate) use timers::Timers;

@@ -1,0 +1,405 @@
+//! The RO Controller (draft sections 4.1 to 4.4): detection, RO Init, and again whenever an MN moves.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::LocalMobilityAnchor;
+use super::state::{Owner, Path, PathState, Role, Timer};
+use super::timer::Failure;
+use crate::io::{Event, UpdateNumber};
+use crate::path::{Draft, Ends, EndsExt, PathId, end, is_v6};
+use crate::wire::iana::ro_status;
+use crate::wire::message::{RoAck, RoKind, RoRequest};
+
+/// First status that refuses.
+pub(super) const REFUSED: u8 = 128;
+/// RO_Lifetime of a path that does not end (HL-5).
+pub(super) const INFINITE: u16 = 0xffff;
+
+/// What to do about a pair.
+#[derive(Debug)]
+pub(super) enum Plan {
+    /// Both MNs are ours: RO Init.
+    Single(Ends),
+    /// The destination is a peer's: RO Trigger.
+    Delegate(Ends, IpAddr),
+}
+
+impl LocalMobilityAnchor {
+    /// A packet of an MN of ours to another mobile address went through us (L-3, L-32).
+    pub(super) fn on_pair_talks(&mut self, source: IpAddr, destination: IpAddr) {
+        let Some((home, _)) = self.homes.lookup(source) else {
+            return self.node.count("pmipv6.lr.source-not-ours");
+        };
+        let there = match self.homes.lookup(destination) {
+            Some((there, _)) => there,
+            None => IpNet::from(destination),
+        };
+        if let Some(id) = self.paths.find_towards(home, destination) {
+            return self.on_talks_again(id);
+        }
+        if self.hold_off.holds(self.node.mono(), home, there) {
+            return self.node.count("pmipv6.lr.held-off");
+        }
+        match self.plan(home, there) {
+            Ok(plan) => {
+                self.set_up(plan);
+            }
+            Err((counter, why)) => {
+                self.node.count(counter);
+                self.hold_off
+                    .refuse(self.node.mono(), home, there, why.to_owned());
+            }
+        }
+    }
+
+    /// Packets of a pair whose path is known still come by: some are always under way while it comes up,
+    /// but after a while a MAG must have lost it.
+    fn on_talks_again(&mut self, id: PathId) {
+        let settle = Duration::from_secs(self.config.localized_routing.settle_s.into());
+        let now = self.node.mono();
+        let Some(path) = self.paths.get(id) else {
+            return;
+        };
+        let (source, destination) = path.ends.shown();
+        let settled = path
+            .up_since
+            .is_none_or(|since| now.saturating_sub(since) >= settle);
+        let pending = path.state == PathState::SettingUp || path.request.is_some();
+        if pending || !settled || self.hold_off.holds(now, source, destination) {
+            return self.node.count("pmipv6.lr.known-pair");
+        }
+        self.node.count("pmipv6.lr.set-up-again");
+        self.pursue(id, false, 0);
+    }
+
+    /// Whether a pair may have a path, and who is to make it; an error is a counter and a reason.
+    pub(super) fn plan(
+        &self,
+        home: IpNet,
+        there: IpNet,
+    ) -> Result<Plan, (&'static str, &'static str)> {
+        let policy = &self.config.localized_routing;
+        if !policy.enabled || policy.denies(&home) || policy.denies(&there) {
+            return Err(("pmipv6.lr.policy", "policy"));
+        }
+        if self.paths.len() >= policy.max_paths {
+            return Err(("pmipv6.lr.table-full", "path table full"));
+        }
+        let Some(source) = self.registered(&home) else {
+            return Err(("pmipv6.lr.not-registered", "source MN not registered"));
+        };
+        if !self.may_localize(&source.mn_id) {
+            return Err(("pmipv6.lr.policy", "policy of the source MN"));
+        }
+        let full = |homes: &[IpNet]| self.paths.of_homes(homes).len() >= policy.max_paths_per_mn;
+        if full(&source.homes) {
+            return Err(("pmipv6.lr.table-full", "too many paths of the source MN"));
+        }
+        if self.homes.get(&there).is_none() {
+            return self.plan_remote(&source.homes, there);
+        }
+        let Some(destination) = self.registered(&there) else {
+            return Err(("pmipv6.lr.not-registered", "destination MN not registered"));
+        };
+        if source.mn_id == destination.mn_id {
+            return Err(("pmipv6.lr.policy", "both ends are one MN"));
+        }
+        if !self.may_localize(&destination.mn_id) {
+            return Err(("pmipv6.lr.policy", "policy of the destination MN"));
+        }
+        if full(&destination.homes) {
+            return Err((
+                "pmipv6.lr.table-full",
+                "too many paths of the destination MN",
+            ));
+        }
+        Ok(Plan::Single(Ends {
+            source: end(common(&source.homes, &destination.homes)),
+            destination: end(common(&destination.homes, &source.homes)),
+        }))
+    }
+
+    fn plan_remote(
+        &self,
+        homes: &[IpNet],
+        there: IpNet,
+    ) -> Result<Plan, (&'static str, &'static str)> {
+        let Some(lma) = self.resolver.resolve(there) else {
+            return Err(("pmipv6.lr.peer-lma-unknown", "peer LMA unknown"));
+        };
+        if !self
+            .node
+            .peers
+            .knows_localized_routing(self.node.mono(), lma)
+        {
+            return Err((
+                "pmipv6.lr.peer-incapable",
+                "peer LMA does not know localized routing",
+            ));
+        }
+        let ends = Ends {
+            source: end(common(homes, &[there])),
+            destination: end(vec![there]),
+        };
+        match ends.pairs().is_empty() {
+            true => Err((
+                "pmipv6.lr.policy",
+                "no home of the destination's address family",
+            )),
+            false => Ok(Plan::Delegate(ends, lma)),
+        }
+    }
+
+    pub(super) fn may_localize(&self, mn_id: &str) -> bool {
+        let profile = self.config.profiles.get(mn_id);
+        profile.is_none_or(|profile| profile.localized_routing)
+    }
+
+    pub(super) fn set_up(&mut self, plan: Plan) -> PathId {
+        let (ends, role) = match plan {
+            Plan::Single(ends) => (ends, Role::Single),
+            Plan::Delegate(ends, controller) => (ends, Role::Delegated { controller }),
+        };
+        let id = self.insert_path(ends, role);
+        self.pursue(id, false, 0);
+        id
+    }
+
+    pub(super) fn insert_path(&mut self, ends: Ends, role: Role) -> PathId {
+        self.paths.insert(Path {
+            ends,
+            role,
+            remote_mag: None,
+            remote_timestamp: None,
+            state: PathState::SettingUp,
+            lifetime_s: 0,
+            until: None,
+            request: None,
+            asked: None,
+            since: self.node.mono(),
+            up_since: None,
+        })
+    }
+
+    /// Makes the path be as bindings are now: RO Init where we control it, RO Trigger where a peer does.
+    /// What is still under way about it is void (HL-17).
+    pub(super) fn pursue(&mut self, id: PathId, handover: bool, number: UpdateNumber) {
+        let now = self.node.mono();
+        self.cancel_request(id);
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        path.since = now;
+        match path.role {
+            Role::Delegated { controller } => self.send_trigger(id, controller, handover, number),
+            Role::Single | Role::Controller { .. } => self.send_init(id, handover, number),
+        }
+    }
+
+    fn send_init(&mut self, id: PathId, handover: bool, number: UpdateNumber) {
+        let Some(path) = self.paths.get(id) else {
+            return;
+        };
+        let ends = path.ends.clone();
+        let mag_of = |homes: &[IpNet]| {
+            homes
+                .first()
+                .and_then(|home| self.registered(home))
+                .map(|entry| entry.proxy_coa)
+        };
+        let source_mag = mag_of(&ends.source.homes).or(path.remote_mag);
+        // An MN between two MAGs: it goes on when the new one registers it.
+        let (Some(source_mag), Some(destination_mag)) =
+            (source_mag, mag_of(&ends.destination.homes))
+        else {
+            return;
+        };
+        if !self
+            .node
+            .peers
+            .knows_localized_routing(self.node.mono(), destination_mag)
+        {
+            return self.on_set_up_unanswered(id, Failure::KnowsNot);
+        }
+        let lifetime = self.lifetime_for(&ends, u16::MAX);
+        let timestamp = self.clock.tick(self.node.now.wall);
+        let draft = Draft {
+            peer: destination_mag,
+            kind: RoKind::Init,
+            handover,
+            lifetime,
+            options: ends.options(Some(source_mag), Some(timestamp)),
+            owner: Owner::Init(id),
+        };
+        let request = self.node.ask(&self.config.localized_routing, number, draft);
+        self.set_pending(id, request, lifetime);
+    }
+
+    pub(super) fn set_pending(
+        &mut self,
+        id: PathId,
+        request: crate::path::RequestId,
+        lifetime: u16,
+    ) {
+        if let Some(path) = self.paths.get_mut(id) {
+            path.request = Some(request);
+            path.state = PathState::SettingUp;
+            path.lifetime_s = lifetime;
+        }
+        // Whatever comes of it, the MAGs may hold the path this long.
+        self.arm_path_end(id, lifetime);
+    }
+
+    /// HL-5: no longer than what is left of the MNs' bindings, as far as they are ours.
+    pub(super) fn lifetime_for(&self, ends: &Ends, asked: u16) -> u16 {
+        let homes = [ends.source.homes.first(), ends.destination.homes.first()];
+        let left = homes
+            .into_iter()
+            .flatten()
+            .filter_map(|home| self.registered(home))
+            .map(|entry| u16::try_from(self.left_s(entry).max(1)).unwrap_or(u16::MAX))
+            .min();
+        let granted = asked.min(self.config.localized_routing.lifetime_s);
+        granted.min(left.unwrap_or(granted))
+    }
+
+    /// The path ends then at the latest, unless it is refreshed.
+    pub(super) fn arm_path_end(&mut self, id: PathId, lifetime_s: u16) {
+        let now = self.node.mono();
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        if lifetime_s == INFINITE {
+            path.until = None;
+            return self.timers.cancel(&Timer::PathEnd(id));
+        }
+        let end = now + Duration::from_secs(lifetime_s.into());
+        // A MAG that was granted more before may hold the path longer.
+        let end = path.until.map_or(end, |until| until.max(end));
+        path.until = Some(end);
+        self.timers.set(Timer::PathEnd(id), end);
+    }
+
+    pub(super) fn on_init_ack(&mut self, id: PathId, request: &RoRequest, ack: &RoAck) {
+        if let Some(path) = self.paths.get_mut(id) {
+            path.request = None;
+        }
+        if ack.status >= REFUSED {
+            // 132 and 129: the MAG holds nothing of it any more. Otherwise it did not get so far.
+            let rolled_back = matches!(
+                ack.status,
+                ro_status::PEER_MAG_REFUSED_OR_SILENT | ro_status::MN_NOT_ATTACHED
+            );
+            let why = format!("destination's MAG refused: {}", ro_status::name(ack.status));
+            return self.set_up_failed(id, Some(ack.status), &why, rolled_back);
+        }
+        let granted = match ack.lifetime {
+            0 => request.lifetime,
+            lifetime => lifetime.min(request.lifetime),
+        };
+        self.path_up(id, granted);
+    }
+
+    /// The path stands: tell operators and, if it asked, the peer LMA (L-40).
+    pub(super) fn path_up(&mut self, id: PathId, lifetime_s: u16) {
+        let now = self.node.mono();
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        path.state = PathState::Active;
+        path.lifetime_s = lifetime_s;
+        path.up_since = Some(now);
+        path.until = None;
+        let (asked, ends) = (path.asked.take(), path.ends.clone());
+        let (source, destination) = ends.shown();
+        let setup_us = now.saturating_sub(path.since).as_micros() as u64;
+        self.arm_path_end(id, lifetime_s);
+        for (a, b) in ends.pairs() {
+            self.hold_off.clear(a, b);
+        }
+        if let Some(asked) = asked {
+            self.node.answer(
+                0,
+                asked,
+                ro_status::SUCCESS,
+                lifetime_s,
+                ends.options(None, None),
+            );
+        }
+        self.node.notify(Event::PathUp {
+            source,
+            destination,
+            peer: None,
+            setup_us,
+        });
+    }
+
+    /// A set-up was refused. Where the refusing MAG may still hold an older path of the pair, that one is
+    /// taken down.
+    pub(super) fn set_up_failed(&mut self, id: PathId, status: Option<u8>, why: &str, gone: bool) {
+        let was_up = self
+            .paths
+            .get(id)
+            .is_some_and(|path| path.up_since.is_some());
+        self.tell_failure(id, status, why);
+        if was_up && !gone {
+            self.withdraw(id);
+        } else {
+            self.forget_path(id);
+        }
+    }
+
+    /// Nobody answered the set-up. It may have succeeded all the same: the path is remembered, so that it
+    /// follows the MNs, and withdrawn.
+    pub(super) fn on_set_up_unanswered(&mut self, id: PathId, how: Failure) {
+        if let Some(path) = self.paths.get_mut(id) {
+            path.request = None;
+        }
+        self.tell_failure(id, None, how.why());
+        match how {
+            Failure::Silent => self.withdraw(id),
+            Failure::KnowsNot => self.forget_path(id),
+        }
+    }
+
+    fn tell_failure(&mut self, id: PathId, status: Option<u8>, why: &str) {
+        let now = self.node.mono();
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        let (asked, ends) = (path.asked.take(), path.ends.clone());
+        let (source, destination) = ends.shown();
+        let length = self
+            .hold_off
+            .failed(now, source, destination, why.to_owned());
+        self.node.count("pmipv6.lr.failed");
+        self.node.notify(Event::PathRefused {
+            source,
+            destination,
+            status,
+            reason: format!("{why}; held off for {} s", length.as_secs()),
+        });
+        if let Some(asked) = asked {
+            let status = status.unwrap_or(ro_status::PEER_MAG_REFUSED_OR_SILENT);
+            self.node
+                .answer(0, asked, status, 0, ends.options(None, None));
+        }
+    }
+
+    /// An MN of ours is registered anew: each of its paths follows it (L-47, L-52, L-55, L-56).
+    pub(super) fn on_mn_moved(&mut self, homes: &[IpNet], number: UpdateNumber) {
+        for id in self.paths.of_homes(homes) {
+            self.node.count("pmipv6.lr.followed-mn");
+            self.pursue(id, true, number);
+        }
+    }
+}
+
+/// Those homes that have a counterpart of their family at the other end.
+pub(super) fn common(homes: &[IpNet], others: &[IpNet]) -> Vec<IpNet> {
+    let paired = |home: &&IpNet| others.iter().any(|other| is_v6(other) == is_v6(home));
+    homes.iter().filter(paired).copied().collect()
+}

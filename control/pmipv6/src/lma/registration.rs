@@ -1,0 +1,372 @@
+//! Registration, its extension, handover and its end (RFC 5213 section 5.3).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::LocalMobilityAnchor;
+use super::config::Profile;
+use super::output::Ipv4Reply;
+use super::state::{BindingCacheEntry, BindingId, State, Timer};
+use super::update::Update;
+use crate::io::{Entry, Event, Output, UpdateNumber};
+use crate::path::is_v6;
+use crate::wire::iana::handoff_indicator::UNCHANGED;
+use crate::wire::iana::{ipv4_status, status};
+use crate::wire::message::BindingUpdate;
+use crate::wire::timestamp_to_duration;
+
+/// Most sessions of one MN.
+const MAX_SESSIONS: usize = 16;
+/// Interface identifier bits of a generated link-local address (RFC 4291 section 2.5.6).
+const LINK_LOCAL_PREFIX: u128 = 0xfe80 << 112;
+
+impl LocalMobilityAnchor {
+    pub(super) fn on_binding_update(&mut self, source: IpAddr, message: &BindingUpdate) {
+        if message.flags & BindingUpdate::P == 0 {
+            self.node.count("pmipv6.drop.not-a-proxy-registration");
+            return;
+        }
+        let update = Update::read(source, message);
+        let stranger =
+            !self.config.peers.is_mag(source) || !self.config.peers.is_mag(update.proxy_coa);
+        match self.check(&update, stranger) {
+            Ok((mn_id, profile)) if update.lifetime_s == 0 => {
+                drop(profile);
+                self.on_deregistration(&mn_id, &update);
+            }
+            Ok((mn_id, profile)) => self.on_registration(&mn_id, &profile, &update),
+            // A stranger cannot make us send more than errors at their rate.
+            Err(_) if stranger && !self.node.may_send_error(source) => {}
+            Err(status) => self.reject(&update, status),
+        }
+    }
+
+    /// The order of checks of RFC 5213 section 5.3.1; an error is the status that refuses.
+    fn check(&self, update: &Update, stranger: bool) -> Result<(String, Profile), u8> {
+        let mn_id = update
+            .mn_id
+            .clone()
+            .ok_or(status::MISSING_MN_IDENTIFIER_OPTION)?;
+        if stranger {
+            return Err(status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG);
+        }
+        let profile = match self.config.profiles.get(&mn_id) {
+            Some(profile) => profile.clone(),
+            None if self.config.accept_unknown_mns => Profile::default(),
+            None => return Err(status::NOT_LMA_FOR_THIS_MOBILE_NODE),
+        };
+        if !profile.enabled {
+            return Err(status::PROXY_REG_NOT_ENABLED);
+        }
+        self.check_order(&mn_id, update)?;
+        update.check_complete()?;
+        if update.hnps.is_empty() && !update.any_hnp && !profile.ipv4 {
+            return Err(status::NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE);
+        }
+        Ok((mn_id, profile))
+    }
+
+    /// RFC 5213 section 5.5: Timestamp option, or else sequence number.
+    fn check_order(&self, mn_id: &str, update: &Update) -> Result<(), u8> {
+        let sessions = self.by_mn.get(mn_id).into_iter().flatten();
+        let entries = || sessions.clone().filter_map(|id| self.bindings.get(id));
+        let Some(timestamp) = update.timestamp else {
+            let stale = |entry: &BindingCacheEntry| {
+                // Modulo 2^16: the last value and the 32768 before it are not newer.
+                update.sequence.wrapping_sub(entry.sequence) as i16 <= 0
+            };
+            return match entries().all(stale) && entries().next().is_some() {
+                true => Err(status::SEQUENCE_NUMBER_OUT_OF_WINDOW),
+                false => Ok(()),
+            };
+        };
+        let last = entries().filter_map(|entry| entry.timestamp).max();
+        if last.is_some_and(|last| timestamp <= last) {
+            return Err(status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED);
+        }
+        let window = Duration::from_millis(self.config.timestamp_validity_window_ms.into());
+        let difference = self
+            .node
+            .now
+            .wall
+            .abs_diff(timestamp_to_duration(timestamp));
+        if difference > window {
+            return Err(status::TIMESTAMP_MISMATCH);
+        }
+        Ok(())
+    }
+
+    fn on_registration(&mut self, mn_id: &str, profile: &Profile, update: &Update) {
+        let outcome = match self.lookup(mn_id, update) {
+            Ok(Some(id)) => self.check_update(id, update).map(|()| {
+                let ipv4 = self.add_ipv4(id, profile, update);
+                (id, ipv4)
+            }),
+            Ok(None) => self.create(mn_id, profile, update),
+            Err(status) => Err(status),
+        };
+        match outcome {
+            Ok((id, ipv4)) => self.accept(id, update, ipv4),
+            Err(status) => self.reject(update, status),
+        }
+    }
+
+    /// An extension comes from the MAG that serves the MN. Another one has missed that the MN has left,
+    /// and must not take the binding back; 129 makes it forget the MN.
+    fn check_update(&self, id: BindingId, update: &Update) -> Result<(), u8> {
+        let serving = self
+            .bindings
+            .get(&id)
+            .is_some_and(|entry| entry.proxy_coa == update.proxy_coa);
+        if update.hi == Some(UNCHANGED) && !serving {
+            return Err(status::ADMINISTRATIVELY_PROHIBITED);
+        }
+        Ok(())
+    }
+
+    fn create(
+        &mut self,
+        mn_id: &str,
+        profile: &Profile,
+        update: &Update,
+    ) -> Result<(BindingId, Option<Ipv4Reply>), u8> {
+        let sessions = self.by_mn.get(mn_id).map_or(0, |ids| ids.len());
+        if self.bindings.len() >= self.config.max_bindings || sessions >= MAX_SESSIONS {
+            return Err(status::INSUFFICIENT_RESOURCES);
+        }
+        let mut homes = self.allocate_hnps(profile, update)?;
+        let ipv4 = self.allocate_ipv4(profile, update);
+        if let Some(Ok(address)) = ipv4 {
+            homes.push(IpNet::V4(Ipv4Net::from(address)));
+        }
+        if homes.is_empty() {
+            return Err(match ipv4 {
+                Some(Err(ipv4_status::DYNAMIC_ASSIGNMENT_NOT_AVAILABLE)) => {
+                    status::INSUFFICIENT_RESOURCES
+                }
+                Some(Err(ipv4_status::ADMINISTRATIVELY_PROHIBITED)) => {
+                    status::NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE
+                }
+                _ => status::NOT_AUTHORIZED_FOR_IPV4_HOME_ADDRESS,
+            });
+        }
+        self.last_binding += 1;
+        let id = self.last_binding;
+        for home in &homes {
+            self.homes.insert(*home, id);
+        }
+        self.by_mn.entry(mn_id.to_owned()).or_default().insert(id);
+        let entry = BindingCacheEntry {
+            mn_id: mn_id.to_owned(),
+            homes,
+            proxy_coa: update.proxy_coa,
+            att: update.att.unwrap_or_default(),
+            ll_id: update.ll_id.clone(),
+            link_local: std::net::Ipv6Addr::UNSPECIFIED,
+            until: Duration::ZERO,
+            timestamp: None,
+            sequence: update.sequence,
+            state: State::WaitingDeletion,
+        };
+        self.bindings.insert(id, entry);
+        let reply = ipv4.map(|result| self.ipv4_reply(result));
+        Ok((id, reply))
+    }
+
+    /// The IPv4 part of a session that exists: as it is, or added now.
+    fn add_ipv4(&mut self, id: BindingId, profile: &Profile, update: &Update) -> Option<Ipv4Reply> {
+        update.ipv4.first()?;
+        let entry = self.bindings.get(&id)?;
+        let bound = entry.homes.iter().find_map(|home| match home {
+            IpNet::V4(hoa) => Some(hoa.addr()),
+            IpNet::V6(_) => None,
+        });
+        let result = match (bound, update.named_ipv4()) {
+            (Some(bound), Some(named)) if bound != named => {
+                Err(ipv4_status::INCORRECT_IPV4_HOME_ADDRESS)
+            }
+            (Some(bound), _) => Ok(bound),
+            (None, _) => self.allocate_ipv4(profile, update)?,
+        };
+        if let (None, Ok(address)) = (bound, result) {
+            let home = IpNet::V4(Ipv4Net::from(address));
+            self.homes.insert(home, id);
+            let entry = self.bindings.get_mut(&id)?;
+            entry.homes.push(home);
+            if entry.state == State::Registered {
+                let proxy_coa = entry.proxy_coa;
+                self.node.program(Entry::Bind { home, proxy_coa });
+            }
+        }
+        Some(self.ipv4_reply(result))
+    }
+
+    /// Writes the update into its entry, programs what changed, and answers once that is applied.
+    fn accept(&mut self, id: BindingId, update: &Update, ipv4: Option<Ipv4Reply>) {
+        let granted_s = update.lifetime_s.min(self.config.max_binding_lifetime_s);
+        let lifetime = (granted_s / super::update::LIFETIME_UNIT_S).max(1) as u16;
+        let until = self.node.mono()
+            + Duration::from_secs(u64::from(lifetime) * u64::from(super::update::LIFETIME_UNIT_S));
+        let link_local = self.link_local(id, update);
+        let Some(entry) = self.bindings.get_mut(&id) else {
+            return;
+        };
+        let previous = (entry.state, entry.proxy_coa, entry.until.is_zero());
+        entry.proxy_coa = update.proxy_coa;
+        entry.att = update.att.unwrap_or(entry.att);
+        entry.ll_id = update.ll_id.clone();
+        entry.link_local = link_local;
+        entry.until = until;
+        entry.timestamp = update.timestamp.or(entry.timestamp);
+        entry.sequence = update.sequence;
+        entry.state = State::Registered;
+        self.timers.cancel(&Timer::Delete(id));
+        self.timers.set(Timer::Expire(id), until);
+        self.install(id, update, lifetime, ipv4, previous);
+    }
+
+    fn install(
+        &mut self,
+        id: BindingId,
+        update: &Update,
+        lifetime: u16,
+        ipv4: Option<Ipv4Reply>,
+        (old_state, old_mag, new): (State, IpAddr, bool),
+    ) {
+        let Some(entry) = self.bindings.get(&id) else {
+            return;
+        };
+        let (mn_id, homes, proxy_coa) = (entry.mn_id.clone(), entry.homes.clone(), entry.proxy_coa);
+        let moved = old_mag != proxy_coa;
+        let again = old_state != State::Registered;
+        let mut number = 0;
+        if moved || again {
+            for home in &homes {
+                number = self.node.program(Entry::Bind {
+                    home: *home,
+                    proxy_coa,
+                });
+            }
+        }
+        self.acknowledge(number, id, update, lifetime, ipv4);
+        let event = match (new || (again && !moved), moved) {
+            (true, _) => Some(Event::Attach {
+                mn_id,
+                homes: homes.clone(),
+                peer: proxy_coa,
+            }),
+            (false, true) => Some(Event::Handover {
+                mn_id,
+                from: old_mag,
+                to: proxy_coa,
+            }),
+            (false, false) => None,
+        };
+        if let Some(event) = event {
+            self.node.after(number, Output::Notify(event));
+        }
+        if moved || again {
+            self.on_mn_moved(&homes, number);
+        }
+    }
+
+    /// The MAG's link-local address: chosen here where the MAG asks for one (option 26).
+    fn link_local(&mut self, id: BindingId, update: &Update) -> std::net::Ipv6Addr {
+        let bound = self.bindings.get(&id).map(|entry| entry.link_local);
+        match (update.link_local, bound) {
+            (Some(asked), _) if !asked.is_unspecified() => asked,
+            (_, Some(bound)) if !bound.is_unspecified() => bound,
+            (Some(_), _) => (LINK_LOCAL_PREFIX | u128::from(self.node.rng.next_u64())).into(),
+            (None, _) => std::net::Ipv6Addr::UNSPECIFIED,
+        }
+    }
+
+    /// RFC 5213 section 5.3.5.
+    fn on_deregistration(&mut self, mn_id: &str, update: &Update) {
+        let Some(id) = self.lookup_deregistration(mn_id, update) else {
+            self.node.count("pmipv6.drop.deregistration-of-nothing");
+            return;
+        };
+        let Some(entry) = self.bindings.get_mut(&id) else {
+            return;
+        };
+        if entry.proxy_coa != update.proxy_coa {
+            self.node.count("pmipv6.drop.deregistration-from-other-mag");
+            return;
+        }
+        entry.timestamp = update.timestamp.or(entry.timestamp);
+        entry.sequence = update.sequence;
+        let first = entry.state == State::Registered;
+        entry.state = State::WaitingDeletion;
+        let (homes, mn_id) = (entry.homes.clone(), entry.mn_id.clone());
+        let mut number: UpdateNumber = 0;
+        if first {
+            for home in &homes {
+                number = self.node.program(Entry::Suspend { home: *home });
+            }
+            let delay = Duration::from_millis(self.config.min_delay_before_bce_delete_ms.into());
+            self.timers.cancel(&Timer::Expire(id));
+            self.timers.set(Timer::Delete(id), self.node.mono() + delay);
+            self.node.notify(Event::Detach {
+                mn_id,
+                reason: "deregistered".to_owned(),
+            });
+        }
+        self.acknowledge(number, id, update, 0, None);
+    }
+
+    /// The binding has ended without a word from its MAG.
+    pub(super) fn on_expire(&mut self, id: BindingId) {
+        if let Some(entry) = self.bindings.get(&id) {
+            let event = Event::Detach {
+                mn_id: entry.mn_id.clone(),
+                reason: "expired".to_owned(),
+            };
+            self.node.notify(event);
+        }
+        self.delete(id);
+    }
+
+    /// Forgets a session: no forwarding, its homes are free, its paths end.
+    pub(super) fn delete(&mut self, id: BindingId) {
+        let Some(entry) = self.bindings.get(&id) else {
+            return;
+        };
+        let homes = entry.homes.clone();
+        self.on_mn_gone(&homes);
+        let Some(entry) = self.bindings.remove(&id) else {
+            return;
+        };
+        for home in &homes {
+            self.homes.remove(home);
+            self.node.program(Entry::Unbind { home: *home });
+        }
+        if let Some(sessions) = self.by_mn.get_mut(&entry.mn_id) {
+            sessions.remove(&id);
+            if sessions.is_empty() {
+                self.by_mn.remove(&entry.mn_id);
+            }
+        }
+        self.timers.cancel(&Timer::Expire(id));
+        self.timers.cancel(&Timer::Delete(id));
+    }
+
+    /// The session of a home, if its traffic is forwarded.
+    pub(super) fn registered(&self, home: &IpNet) -> Option<&BindingCacheEntry> {
+        let id = self.homes.get(home)?;
+        self.bindings
+            .get(id)
+            .filter(|entry| entry.state == State::Registered)
+    }
+
+    /// What is left of a binding, seconds.
+    pub(super) fn left_s(&self, entry: &BindingCacheEntry) -> u64 {
+        entry.until.saturating_sub(self.node.mono()).as_secs()
+    }
+
+    pub(super) fn hnps_of(entry: &BindingCacheEntry) -> impl Iterator<Item = &IpNet> {
+        entry.homes.iter().filter(|home| is_v6(home))
+    }
+}

@@ -1,0 +1,303 @@
+//! Two LMAs (draft sections 4.2 and 4.4): RO Trigger hands the control of a pair to the destination's LMA.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::LocalMobilityAnchor;
+use super::localized::{REFUSED, common};
+use super::state::{Owner, PathState, Role};
+use crate::io::UpdateNumber;
+use crate::path::{Asked, Draft, Ends, EndsExt, PathId, end};
+use crate::wire::MobilityOption;
+use crate::wire::iana::ro_status;
+use crate::wire::message::{RoAck, RoKind, RoRequest};
+use crate::wire::options::{mag_ipv6_address, timestamp};
+
+/// The options of an acknowledgement: whatever homes the request named, readable or not.
+pub(super) fn echo(request: &RoRequest) -> Vec<MobilityOption> {
+    let named = |option: &&MobilityOption| {
+        matches!(
+            option,
+            MobilityOption::MnId { .. }
+                | MobilityOption::HomeNetworkPrefix(_)
+                | MobilityOption::Ipv4HomeAddress { .. }
+        )
+    };
+    request.options.iter().filter(named).cloned().collect()
+}
+
+/// What a complete RO Trigger says.
+#[derive(Debug)]
+struct Order {
+    ends: Ends,
+    mag: IpAddr,
+    timestamp: Option<u64>,
+    lifetime_s: u16,
+    handover: bool,
+}
+
+impl LocalMobilityAnchor {
+    /// Hands control to the destination's LMA (L-38), or tells it that the source has moved (L-52).
+    pub(super) fn send_trigger(
+        &mut self,
+        id: PathId,
+        controller: IpAddr,
+        handover: bool,
+        number: UpdateNumber,
+    ) {
+        let Some(ends) = self.paths.get(id).map(|path| path.ends.clone()) else {
+            return;
+        };
+        let entry = ends
+            .source
+            .homes
+            .first()
+            .and_then(|home| self.registered(home));
+        let Some(mag) = entry.map(|entry| entry.proxy_coa) else {
+            return;
+        };
+        let lifetime = self.lifetime_for(&ends, u16::MAX);
+        let timestamp = self.clock.tick(self.node.now.wall);
+        let draft = Draft {
+            peer: controller,
+            kind: RoKind::Trigger,
+            handover,
+            lifetime,
+            options: ends.options(Some(mag), Some(timestamp)),
+            owner: Owner::Trigger(id),
+        };
+        let request = self.node.ask(&self.config.localized_routing, number, draft);
+        self.set_pending(id, request, lifetime);
+    }
+
+    /// The peer LMA's result (L-40).
+    pub(super) fn on_trigger_ack(&mut self, id: PathId, request: &RoRequest, ack: &RoAck) {
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        path.request = None;
+        match ack.status {
+            // HL-16: the peer keeps its own trigger, which makes us the controller when it comes.
+            ro_status::ROLE_CONFLICT => self.forget_path(id),
+            REFUSED.. => {
+                let why = format!("peer LMA refused: {}", ro_status::name(ack.status));
+                self.set_up_failed(id, Some(ack.status), &why, true);
+            }
+            _ => {
+                self.learn_destination(id, ack);
+                let granted = match ack.lifetime {
+                    0 => request.lifetime,
+                    lifetime => lifetime.min(request.lifetime),
+                };
+                self.path_up(id, granted);
+            }
+        }
+    }
+
+    /// The trigger knew an address; the acknowledgement brings the homes of the MN that has it.
+    fn learn_destination(&mut self, id: PathId, ack: &RoAck) {
+        let Some(learnt) = Ends::parse(&ack.options) else {
+            return;
+        };
+        let Some(path) = self.paths.get(id) else {
+            return;
+        };
+        let Role::Delegated { controller } = path.role else {
+            return;
+        };
+        let ours = &path.ends.source.homes;
+        let theirs = |home: &IpNet| self.resolver.resolve(*home) == Some(controller);
+        let named = path.ends.destination.homes.first().copied();
+        let covers = named.is_some_and(|named| {
+            learnt
+                .destination
+                .homes
+                .iter()
+                .any(|home| home.contains(&named))
+        });
+        let own = learnt.source.homes.iter().all(|home| ours.contains(home));
+        if covers && own && learnt.destination.homes.iter().all(theirs) {
+            self.paths.rename(id, learnt);
+        }
+    }
+
+    /// RO Trigger from a peer LMA: control the pair (L-39).
+    pub(super) fn on_trigger(&mut self, asked: Asked, request: &RoRequest) {
+        let outcome = self.read_trigger(asked.peer, request).and_then(|order| {
+            if order.lifetime_s == 0 {
+                return self.on_trigger_delete(asked, &order.ends, order.timestamp, request);
+            }
+            self.take_control(asked, order)
+        });
+        if let Err(status) = outcome {
+            self.node.count("pmipv6.ro.refused");
+            self.node.answer(0, asked, status, 0, echo(request));
+        }
+    }
+
+    fn read_trigger(&self, lma: IpAddr, request: &RoRequest) -> Result<Order, u8> {
+        if request.proxy_mode {
+            return Err(ro_status::MODE_NOT_SUPPORTED);
+        }
+        let ends = Ends::parse(&request.options);
+        let mag = mag_ipv6_address(&request.options);
+        let (Some(ends), Some(mag)) = (ends, mag) else {
+            return Err(ro_status::MISSING_OR_MALFORMED_OPTION);
+        };
+        // It speaks for the MNs that it anchors, and for no others (L-74).
+        let theirs = |home: &IpNet| self.resolver.resolve(*home) == Some(lma);
+        let is_delete = request.lifetime == 0;
+        if !ends.source.homes.iter().all(theirs) && !is_delete {
+            return Err(ro_status::PEER_NOT_AUTHORIZED);
+        }
+        Ok(Order {
+            ends,
+            mag: IpAddr::V6(mag),
+            timestamp: timestamp(&request.options),
+            lifetime_s: request.lifetime,
+            handover: request.handover,
+        })
+    }
+
+    fn take_control(&mut self, asked: Asked, order: Order) -> Result<(), u8> {
+        let ends = self.resolve_destination(&order.ends)?;
+        let policy = &self.config.localized_routing;
+        let known = self.find_shared(&ends);
+        if let Some(id) = known {
+            self.check_crossing(id, asked.peer, order.timestamp)?;
+        } else if self.paths.len() >= policy.max_paths
+            || self.paths.of_homes(&ends.destination.homes).len() >= policy.max_paths_per_mn
+        {
+            return Err(ro_status::INSUFFICIENT_RESOURCES);
+        }
+        let role = Role::Controller { peer: asked.peer };
+        let id = match known {
+            Some(id) => {
+                self.cancel_request(id);
+                self.paths.rename(id, ends);
+                id
+            }
+            None => self.insert_path(ends, role),
+        };
+        let previous = self.paths.get_mut(id).and_then(|path| {
+            path.role = role;
+            path.remote_mag = Some(order.mag);
+            path.remote_timestamp = order.timestamp.or(path.remote_timestamp);
+            path.asked.replace(asked)
+        });
+        if let Some(previous) = previous {
+            self.node.answer(
+                0,
+                previous,
+                ro_status::STALE,
+                0,
+                order.ends.options(None, None),
+            );
+        }
+        self.pursue(id, order.handover, 0);
+        Ok(())
+    }
+
+    /// The path of these ends, also where we know the far end by an address only.
+    fn find_shared(&self, ends: &Ends) -> Option<PathId> {
+        self.paths.find(ends).or_else(|| {
+            let ours = ends.destination.homes.iter();
+            ours.flat_map(|home| self.paths.of_home(home)).find(|id| {
+                let far = |path: &super::state::Path| {
+                    matches!(path.role, Role::Delegated { .. })
+                        && path
+                            .ends
+                            .destination
+                            .homes
+                            .iter()
+                            .any(|far| ends.source.homes.iter().any(|home| home.contains(far)))
+                };
+                self.paths.get(*id).is_some_and(far)
+            })
+        })
+    }
+
+    /// All homes of the MN that the trigger names by a home or an address.
+    fn resolve_destination(&self, named: &Ends) -> Result<Ends, u8> {
+        let home = named
+            .destination
+            .homes
+            .first()
+            .ok_or(ro_status::MISSING_OR_MALFORMED_OPTION)?;
+        let (home, _) = self
+            .homes
+            .lookup(home.addr())
+            .ok_or(ro_status::MN_NOT_ATTACHED)?;
+        let entry = self.registered(&home).ok_or(ro_status::MN_NOT_ATTACHED)?;
+        let policy = &self.config.localized_routing;
+        let denied = |homes: &[IpNet]| homes.iter().any(|home| policy.denies(home));
+        if !policy.enabled
+            || !self.may_localize(&entry.mn_id)
+            || denied(&entry.homes)
+            || denied(&named.source.homes)
+        {
+            return Err(ro_status::NOT_ALLOWED);
+        }
+        let ends = Ends {
+            source: end(common(&named.source.homes, &entry.homes)),
+            destination: end(common(&entry.homes, &named.source.homes)),
+        };
+        match ends.pairs().is_empty() {
+            true => Err(ro_status::MISSING_OR_MALFORMED_OPTION),
+            false => Ok(ends),
+        }
+    }
+
+    /// HL-16 and HL-17: whether a trigger for a pair that we know is to be followed.
+    fn check_crossing(&self, id: PathId, peer: IpAddr, timestamp: Option<u64>) -> Result<(), u8> {
+        let Some(path) = self.paths.get(id) else {
+            return Ok(());
+        };
+        match path.role {
+            Role::Single => Err(ro_status::PEER_NOT_AUTHORIZED),
+            Role::Delegated { controller } if controller != peer => {
+                Err(ro_status::PEER_NOT_AUTHORIZED)
+            }
+            Role::Delegated { .. } => {
+                let crossed = path.state == PathState::SettingUp && path.request.is_some();
+                if crossed && self.config.address < peer {
+                    return Err(ro_status::ROLE_CONFLICT);
+                }
+                Ok(())
+            }
+            Role::Controller { peer: before } if before != peer => {
+                Err(ro_status::PEER_NOT_AUTHORIZED)
+            }
+            Role::Controller { .. } => match (timestamp, path.remote_timestamp) {
+                (Some(now), Some(before)) if now <= before => Err(ro_status::STALE),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// RO Trigger with lifetime 0 (HL-21): the peer has no part in the path any more.
+    fn on_trigger_delete(
+        &mut self,
+        asked: Asked,
+        ends: &Ends,
+        timestamp: Option<u64>,
+        request: &RoRequest,
+    ) -> Result<(), u8> {
+        let id = self.paths.find(ends).ok_or(ro_status::NO_SUCH_STATE)?;
+        let path = self.paths.get(id).ok_or(ro_status::NO_SUCH_STATE)?;
+        match path.role {
+            Role::Controller { peer } if peer == asked.peer => {
+                if timestamp < path.remote_timestamp {
+                    return Err(ro_status::STALE);
+                }
+            }
+            Role::Delegated { controller } if controller == asked.peer => {}
+            _ => return Err(ro_status::PEER_NOT_AUTHORIZED),
+        }
+        self.take_down(id, "peer", false);
+        self.node
+            .answer(0, asked, ro_status::SUCCESS, 0, echo(request));
+        Ok(())
+    }
+}

@@ -1,0 +1,440 @@
+//! Setting a path up: RO Init at the destination's MAG, RO Setup at the source's (draft section 4.1).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::MobileAccessGateway;
+use super::state::{Owner, Path, PathState, State, Timer};
+use crate::io::{Event, Output};
+use crate::path::{Asked, Draft, Ends, EndsExt, PathId};
+use crate::wire::MobilityOption;
+use crate::wire::iana::ro_status;
+use crate::wire::message::{RoAck, RoKind, RoRequest};
+use crate::wire::options::{mag_ipv6_address, timestamp};
+
+/// First status that refuses.
+pub(super) const REFUSED: u8 = 128;
+
+/// What RO Init and RO Setup say, once they are complete.
+#[derive(Debug)]
+struct Order {
+    ends: Ends,
+    /// MAG-ADDR.
+    mag: IpAddr,
+    timestamp: Option<u64>,
+    lifetime_s: u16,
+    handover: bool,
+}
+
+/// The options of an acknowledgement: whatever homes the request named, readable or not.
+pub(super) fn echo(request: &RoRequest) -> Vec<MobilityOption> {
+    let options = request.options.iter();
+    options
+        .filter(|option| {
+            matches!(
+                option,
+                MobilityOption::MnId { .. }
+                    | MobilityOption::HomeNetworkPrefix(_)
+                    | MobilityOption::Ipv4HomeAddress { .. }
+            )
+        })
+        .cloned()
+        .collect()
+}
+
+impl MobileAccessGateway {
+    /// RO Init from an LMA: contact the peer MAG (L-18, L-33).
+    pub(super) fn on_init(&mut self, asked: Asked, request: RoRequest) {
+        let order = match self.read_order(&request) {
+            Ok(order) => order,
+            Err(status) => return self.refuse_ro(asked, &request, status),
+        };
+        if order.lifetime_s == 0 {
+            return self.on_init_delete(asked, &request, &order.ends);
+        }
+        match self.check_init(asked.peer, &order) {
+            Ok(()) => self.begin(asked, order),
+            Err(ro_status::MN_NOT_ATTACHED) if self.park(asked.peer, &request) => {}
+            Err(status) => self.refuse_ro(asked, &request, status),
+        }
+    }
+
+    fn read_order(&self, request: &RoRequest) -> Result<Order, u8> {
+        if request.proxy_mode {
+            return Err(ro_status::MODE_NOT_SUPPORTED);
+        }
+        let ends = Ends::parse(&request.options);
+        let mag = mag_ipv6_address(&request.options);
+        let (Some(ends), Some(mag)) = (ends, mag) else {
+            return Err(ro_status::MISSING_OR_MALFORMED_OPTION);
+        };
+        Ok(Order {
+            ends,
+            mag: IpAddr::V6(mag),
+            timestamp: timestamp(&request.options),
+            lifetime_s: request.lifetime,
+            handover: request.handover,
+        })
+    }
+
+    fn check_init(&self, lma: IpAddr, order: &Order) -> Result<(), u8> {
+        self.check_policy(&order.ends)?;
+        self.check_attached(&order.ends.destination.homes, Some(lma))?;
+        if order.mag == self.config.address {
+            self.check_attached(&order.ends.source.homes, None)?;
+        } else if !self.config.peers.is_mag(order.mag) {
+            return Err(ro_status::PEER_NOT_AUTHORIZED);
+        }
+        if !self
+            .node
+            .peers
+            .knows_localized_routing(self.node.mono(), order.mag)
+        {
+            return Err(ro_status::PEER_MAG_REFUSED_OR_SILENT);
+        }
+        self.check_order(order)?;
+        self.check_room(order)
+    }
+
+    fn check_policy(&self, ends: &Ends) -> Result<(), u8> {
+        let policy = &self.config.localized_routing;
+        let mut homes = ends.source.homes.iter().chain(&ends.destination.homes);
+        if !policy.enabled || homes.any(|home| policy.denies(home)) {
+            return Err(ro_status::NOT_ALLOWED);
+        }
+        Ok(())
+    }
+
+    /// Whether these are homes of one MN that is registered here, at `lma` where that matters.
+    fn check_attached(&self, homes: &[IpNet], lma: Option<IpAddr>) -> Result<(), u8> {
+        let mut owners = homes.iter().map(|home| self.homes.get(home));
+        let owner = owners.next().flatten().ok_or(ro_status::MN_NOT_ATTACHED)?;
+        if owners.any(|other| other != Some(owner)) {
+            return Err(ro_status::MN_NOT_ATTACHED);
+        }
+        match self.bindings.get(owner) {
+            Some(entry) if entry.state == State::Registered => match lma {
+                Some(lma) if entry.lma != lma => Err(ro_status::PEER_NOT_AUTHORIZED),
+                _ => Ok(()),
+            },
+            _ => Err(ro_status::MN_NOT_ATTACHED),
+        }
+    }
+
+    /// HL-17: what is not newer than what was last acted on is stale.
+    fn check_order(&self, order: &Order) -> Result<(), u8> {
+        let Some(timestamp) = order.timestamp else {
+            return Ok(());
+        };
+        let path = self
+            .paths
+            .find(&order.ends)
+            .and_then(|id| self.paths.get(id));
+        let last = path.and_then(|path| path.timestamp);
+        let newer = last.is_none_or(|last| timestamp > last);
+        if newer && self.order.is_newer(&order.ends, timestamp) {
+            return Ok(());
+        }
+        Err(ro_status::STALE)
+    }
+
+    fn check_room(&self, order: &Order) -> Result<(), u8> {
+        let policy = &self.config.localized_routing;
+        if self.paths.find(&order.ends).is_some() {
+            return Ok(());
+        }
+        let of_mn = |homes: &[IpNet]| self.paths.of_homes(homes).len();
+        let full = self.paths.len() >= policy.max_paths
+            || of_mn(&order.ends.source.homes) >= policy.max_paths_per_mn
+            || of_mn(&order.ends.destination.homes) >= policy.max_paths_per_mn;
+        if full {
+            return Err(ro_status::INSUFFICIENT_RESOURCES);
+        }
+        Ok(())
+    }
+
+    /// The record of a pair as a new order has it; what no longer holds is withdrawn at once (HL-32).
+    fn record(&mut self, order: &Order, local_is_source: bool) -> PathId {
+        let now = self.node.mono();
+        if let Some(timestamp) = order.timestamp {
+            self.order.note(now, &order.ends, timestamp);
+        }
+        let id = match self.paths.find(&order.ends) {
+            Some(id) => {
+                self.supersede(id, order);
+                id
+            }
+            None => self.paths.insert(Path {
+                ends: order.ends.clone(),
+                local_is_source,
+                peer: order.mag,
+                controller: None,
+                state: PathState::SettingUp,
+                timestamp: None,
+                lifetime_s: 0,
+                until: None,
+                asked: None,
+                setup: None,
+                refreshes: Vec::new(),
+                sending: false,
+                receiving: false,
+                counted: BTreeMap::new(),
+                since: now,
+            }),
+        };
+        for timer in [Timer::Probe(id), Timer::SendEnd(id), Timer::ReceiveEnd(id)] {
+            self.timers.cancel(&timer);
+        }
+        if let Some(path) = self.paths.get_mut(id) {
+            path.local_is_source = local_is_source;
+            path.peer = order.mag;
+            path.timestamp = order.timestamp.or(path.timestamp);
+            path.state = PathState::SettingUp;
+            path.since = now;
+            path.until = None;
+            path.counted.clear();
+        }
+        id
+    }
+
+    /// A newer order about a pair: the older one is answered as stale, its requests are void.
+    fn supersede(&mut self, id: PathId, order: &Order) {
+        self.cancel_requests(id);
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        let (asked, old_ends) = (path.asked.take(), path.ends.clone());
+        let moved = path.peer != order.mag;
+        let was_local = path.peer == self.config.address;
+        if let Some(asked) = asked {
+            let options = old_ends.options(None, None);
+            self.node.answer(0, asked, ro_status::STALE, 0, options);
+        }
+        let same_homes = same_set(&old_ends, &order.ends);
+        if moved || !same_homes {
+            self.remove_send(id);
+        }
+        if was_local && moved || !same_homes {
+            self.remove_receive(id);
+        }
+        self.paths.rename(id, order.ends.clone());
+    }
+
+    fn begin(&mut self, asked: Asked, order: Order) {
+        let id = self.record(&order, false);
+        let lifetime_s = self.cap(order.lifetime_s, &order.ends.destination.homes);
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        path.controller = Some(asked.peer);
+        path.lifetime_s = lifetime_s;
+        path.asked = Some(asked);
+        if order.mag == self.config.address {
+            self.remove_send(id);
+            self.remove_receive(id);
+            let number = self.install_local(id);
+            self.activate(id, number);
+            return;
+        }
+        let number = self.install_receive(id);
+        self.arm_receive_end(id);
+        let draft = Draft {
+            peer: order.mag,
+            kind: RoKind::Setup,
+            handover: order.handover,
+            lifetime: lifetime_s,
+            options: order
+                .ends
+                .options(Some(self.config.address), order.timestamp),
+            owner: Owner::Setup(id),
+        };
+        let request = self.node.ask(&self.config.localized_routing, number, draft);
+        if let Some(path) = self.paths.get_mut(id) {
+            path.setup = Some(request);
+        }
+    }
+
+    /// RO Setup Ack: the peer takes our packets from now on (HL-31).
+    pub(super) fn on_setup_ack(&mut self, id: PathId, request: &RoRequest, ack: &RoAck) {
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        path.setup = None;
+        if ack.status >= REFUSED {
+            let why = format!("peer MAG refused: {}", ro_status::name(ack.status));
+            self.roll_back(id, &why);
+            return;
+        }
+        if ack.lifetime > 0 {
+            path.lifetime_s = request.lifetime.min(ack.lifetime);
+        }
+        let number = self.install_send(id);
+        self.activate(id, number);
+    }
+
+    /// The path stands once `number` is applied: answer the RO Init, tell operators.
+    fn activate(&mut self, id: PathId, number: u64) {
+        let now = self.node.mono();
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        path.state = PathState::Active;
+        let (asked, lifetime_s) = (path.asked.take(), path.lifetime_s);
+        let options = path.ends.options(None, None);
+        let (source, destination) = path.ends.shown();
+        let event = Event::PathUp {
+            source,
+            destination,
+            peer: Some(path.peer),
+            setup_us: now.saturating_sub(path.since).as_micros() as u64,
+        };
+        self.arm_path(id);
+        if let Some(asked) = asked {
+            self.node
+                .answer(number, asked, ro_status::SUCCESS, lifetime_s, options);
+        }
+        self.node.after(number, Output::Notify(event));
+    }
+
+    /// The peer MAG said no, so it holds nothing of this path (L-36).
+    pub(super) fn roll_back(&mut self, id: PathId, why: &str) {
+        let number = self.remove_send(id).max(self.remove_receive(id));
+        self.fail_init(id, number, why);
+        self.drop_path(id);
+    }
+
+    /// The peer MAG is silent: it may have installed its halves all the same, so it is told to forget
+    /// them, and ours goes on receiving until it has, or until it must have (HL-33).
+    pub(super) fn on_setup_silent(&mut self, id: PathId, why: &str) {
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        path.setup = None;
+        let number = self.remove_send(id);
+        self.fail_init(id, number, &format!("peer MAG: {why}"));
+        self.say_goodbye(id, number);
+    }
+
+    fn fail_init(&mut self, id: PathId, number: u64, why: &str) {
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
+        let (source, destination) = path.ends.shown();
+        let (asked, options) = (path.asked.take(), path.ends.options(None, None));
+        self.node.count("pmipv6.ro.refused");
+        self.node.notify(Event::PathRefused {
+            source,
+            destination,
+            status: Some(ro_status::PEER_MAG_REFUSED_OR_SILENT),
+            reason: why.to_owned(),
+        });
+        if let Some(asked) = asked {
+            let status = ro_status::PEER_MAG_REFUSED_OR_SILENT;
+            self.node.answer(number, asked, status, 0, options);
+        }
+    }
+
+    /// RO Setup from the destination's MAG: install both halves (L-20, L-33).
+    pub(super) fn on_setup(&mut self, asked: Asked, request: RoRequest) {
+        let order = match self.read_order(&request) {
+            Ok(order) => order,
+            Err(status) => return self.refuse_ro(asked, &request, status),
+        };
+        if order.lifetime_s == 0 {
+            return self.on_setup_delete(asked, &request, &order.ends, order.timestamp);
+        }
+        match self.check_setup(asked.peer, &order) {
+            Ok(()) => self.accept_setup(asked, &order),
+            Err(ro_status::MN_NOT_ATTACHED) if self.park(asked.peer, &request) => {}
+            Err(status) => self.refuse_ro(asked, &request, status),
+        }
+    }
+
+    fn check_setup(&self, mag: IpAddr, order: &Order) -> Result<(), u8> {
+        // MAG-ADDR is the sender's own (HL-8: but for IPv4 transport).
+        if order.mag == self.config.address || (mag.is_ipv6() && order.mag != mag) {
+            return Err(ro_status::PEER_NOT_AUTHORIZED);
+        }
+        self.check_policy(&order.ends)?;
+        self.check_attached(&order.ends.source.homes, None)?;
+        self.check_order(order)?;
+        self.check_room(order)
+    }
+
+    fn accept_setup(&mut self, asked: Asked, order: &Order) {
+        let before = self
+            .paths
+            .find(&order.ends)
+            .and_then(|id| self.paths.get(id));
+        let in_place = before.is_some_and(|path| {
+            path.sending
+                && path.receiving
+                && path.peer == order.mag
+                && same_set(&path.ends, &order.ends)
+        });
+        let id = self.record(order, true);
+        let lifetime_s = self.cap(order.lifetime_s, &order.ends.source.homes);
+        if let Some(path) = self.paths.get_mut(id) {
+            path.controller = None;
+            path.lifetime_s = lifetime_s;
+        }
+        let mut number = 0;
+        if !in_place {
+            self.install_receive(id);
+            number = self.install_send(id);
+        }
+        self.activate(id, number);
+        let status = if in_place {
+            ro_status::ALREADY_IN_PLACE
+        } else {
+            ro_status::SUCCESS
+        };
+        let options = order.ends.options(None, None);
+        self.node.answer(number, asked, status, lifetime_s, options);
+    }
+
+    /// HL-5: no longer than what is left of the binding.
+    fn cap(&self, lifetime_s: u16, homes: &[IpNet]) -> u16 {
+        let mn_id = homes.first().and_then(|home| self.homes.get(home));
+        let entry = mn_id.and_then(|mn_id| self.bindings.get(mn_id));
+        let left = entry.map_or(0, |entry| {
+            entry.until.saturating_sub(self.node.mono()).as_secs()
+        });
+        lifetime_s.min(u16::try_from(left.max(1)).unwrap_or(u16::MAX))
+    }
+
+    pub(super) fn refuse_ro(&mut self, asked: Asked, request: &RoRequest, status: u8) {
+        self.node.count("pmipv6.ro.refused");
+        if let Some(ends) = Ends::parse(&request.options) {
+            let (source, destination) = ends.shown();
+            self.node.notify(Event::PathRefused {
+                source,
+                destination,
+                status: Some(status),
+                reason: format!(
+                    "{:?} of {} refused: {}",
+                    asked.kind,
+                    asked.peer,
+                    ro_status::name(status)
+                ),
+            });
+        }
+        self.node.answer(0, asked, status, 0, echo(request));
+    }
+}
+
+/// Whether two pairs of ends have the same homes, whichever is called the source.
+fn same_set(a: &Ends, b: &Ends) -> bool {
+    let set = |ends: &Ends| {
+        let mut pairs: Vec<_> = ends
+            .pairs()
+            .into_iter()
+            .map(|(x, y)| (x.min(y), x.max(y)))
+            .collect();
+        pairs.sort_unstable();
+        pairs
+    };
+    set(a) == set(b)
+}

@@ -1,0 +1,458 @@
+//! Registration, its extension and its end: PBA and the lack of one (RFC 5213 section 6.9.1).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::MobileAccessGateway;
+use super::output::LIFETIME_UNIT_S;
+use super::state::{BindingUpdateListEntry, PendingUpdate, State, Timer};
+use super::view;
+use crate::io::{Answer, Entry, Event, Output, Token};
+use crate::path::Role;
+use crate::wire::MobilityOption;
+use crate::wire::iana::handoff_indicator::{UNCHANGED, UNKNOWN};
+use crate::wire::iana::{ipv4_status, status};
+use crate::wire::message::BindingAck;
+use crate::wire::options::{
+    access_technology_type, handoff_indicator, home_network_prefixes, is_all_zero,
+    link_local_address, mn_link_layer_id, nai,
+};
+
+/// First status that refuses.
+const REFUSED: u8 = 128;
+/// How often an answer of the LMA (157, 135) makes a MAG try again at once before it falls back to the
+/// retransmission timer.
+const MAX_CORRECTIONS: u8 = 3;
+
+impl MobileAccessGateway {
+    pub(super) fn on_binding_ack(&mut self, source: IpAddr, ack: &BindingAck) {
+        let Some(mn_id) = self.match_ack(source, ack) else {
+            return;
+        };
+        self.timers.cancel(&Timer::Retransmit(mn_id.clone()));
+        let pending = self
+            .bindings
+            .get_mut(&mn_id)
+            .and_then(|entry| entry.pending.take());
+        let state = self.bindings.get(&mn_id).map(|entry| entry.state);
+        let (Some(pending), Some(state)) = (pending, state) else {
+            return;
+        };
+        if self.correct(&mn_id, &pending, ack) {
+            return;
+        }
+        match state {
+            State::Deregistering => {
+                self.finish_deregistration(&mn_id);
+            }
+            _ if ack.flags & BindingAck::P == 0 => {
+                let text = "The LMA does not do proxy registration.".to_owned();
+                self.registration_failed(&mn_id, None, "not-a-proxy-lma", text);
+            }
+            _ if ack.status >= REFUSED => {
+                let text = format!("The LMA refused with status {}.", ack.status);
+                let name = status::name(ack.status);
+                self.registration_failed(&mn_id, Some(ack.status), name, text);
+            }
+            _ => self.registered(&mn_id, &pending, ack),
+        }
+        self.unpark();
+    }
+
+    /// The MN whose PBU a PBA answers (section 6.9.1.2, rules 4 to 6).
+    fn match_ack(&mut self, source: IpAddr, ack: &BindingAck) -> Option<String> {
+        let named = nai(&ack.options).and_then(|mn_id| self.bindings.get_key_value(mn_id));
+        let waiting = named.filter(|(_, entry)| {
+            // 135 brings the LMA's number instead of ours (RFC 6275 section 9.5.1).
+            let other_number = ack.status == status::SEQUENCE_NUMBER_OUT_OF_WINDOW;
+            let answers =
+                |pending: &PendingUpdate| other_number || pending.sequence == ack.sequence;
+            entry.lma == source && entry.pending.as_ref().is_some_and(answers)
+        });
+        let Some((mn_id, entry)) = waiting else {
+            self.node.count("pmipv6.drop.pba-unmatched");
+            return None;
+        };
+        let mn_id = mn_id.clone();
+        if self.echoes(entry, ack) {
+            return Some(mn_id);
+        }
+        // Ignored, and the PBU is not sent again.
+        self.node.count("pmipv6.drop.pba-mismatch");
+        self.timers.cancel(&Timer::Retransmit(mn_id));
+        None
+    }
+
+    /// Whether HI, ATT and LL-ID are those of the PBU.
+    fn echoes(&self, entry: &BindingUpdateListEntry, ack: &BindingAck) -> bool {
+        let Some(pending) = &entry.pending else {
+            return false;
+        };
+        let same = |found: Option<u8>, expected: u8| match found {
+            Some(value) => value == expected,
+            None => self.config.lenient_binding_ack,
+        };
+        let (link, att) = match entry.moving {
+            Some(to) if pending.hi != UNCHANGED => to,
+            _ => (entry.link, entry.att),
+        };
+        let link_layer = mn_link_layer_id(&ack.options);
+        same(handoff_indicator(&ack.options), pending.hi)
+            && same(access_technology_type(&ack.options), att)
+            && link_layer.is_none_or(|id| id == link.mac.0)
+    }
+
+    /// Statuses that say what to do better: 157 a fresh timestamp, 135 a higher sequence number.
+    fn correct(&mut self, mn_id: &str, pending: &PendingUpdate, ack: &BindingAck) -> bool {
+        match ack.status {
+            status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED => {}
+            status::SEQUENCE_NUMBER_OUT_OF_WINDOW => {
+                if !self.config.timestamp_based_approach_in_use {
+                    self.sequence = ack.sequence;
+                }
+            }
+            _ => return false,
+        }
+        self.node.count("pmipv6.registration.corrected");
+        if pending.corrections < MAX_CORRECTIONS {
+            self.send_pbu(
+                mn_id,
+                pending.hi,
+                self.initial_timeout(),
+                pending.corrections + 1,
+            );
+        } else {
+            let again = PendingUpdate {
+                sequence: pending.sequence,
+                ..*pending
+            };
+            self.timers.set(
+                Timer::Retransmit(mn_id.to_owned()),
+                self.node.mono() + pending.timeout,
+            );
+            if let Some(entry) = self.bindings.get_mut(mn_id) {
+                entry.pending = Some(again);
+            }
+        }
+        true
+    }
+
+    /// Status below 128: what the PBA grants is programmed, and only then advertised and told.
+    fn registered(&mut self, mn_id: &str, pending: &PendingUpdate, ack: &BindingAck) {
+        let homes = granted_homes(&ack.options);
+        let lifetime_s = u32::from(ack.lifetime) * LIFETIME_UNIT_S;
+        if homes.is_empty() || lifetime_s == 0 {
+            let text = "The LMA accepted but granted no home or no lifetime.".to_owned();
+            self.registration_failed(mn_id, None, "nothing-granted", text);
+            return;
+        }
+        if let Some(home) = homes.iter().find(|home| self.is_taken(home, mn_id)) {
+            let text = format!("The LMA granted {home}, which belongs to another MN here.");
+            self.registration_failed(mn_id, None, "hnp-taken", text);
+            return;
+        }
+        let fixed = self.config.fixed_link_local;
+        let link_local = fixed.or_else(|| link_local_address(&ack.options));
+        let until = self.node.mono() + Duration::from_secs(lifetime_s.into());
+        let Some(entry) = self.bindings.get_mut(mn_id) else {
+            return;
+        };
+        let was = (entry.state, entry.link, std::mem::take(&mut entry.homes));
+        entry.homes = homes;
+        entry.state = State::Registered;
+        entry.until = until;
+        entry.lifetime_s = lifetime_s;
+        entry.link_local = link_local.unwrap_or(entry.link_local);
+        let moving = entry.moving.take_if(|_| pending.hi != UNCHANGED);
+        if let Some((link, att)) = moving {
+            (entry.link, entry.att) = (link, att);
+        }
+        self.arm_binding(mn_id, lifetime_s);
+        self.install_binding(mn_id, was);
+    }
+
+    fn arm_binding(&mut self, mn_id: &str, lifetime_s: u32) {
+        let now = self.node.mono();
+        let lifetime = Duration::from_secs(lifetime_s.into());
+        let renew = lifetime * u32::from(self.config.re_registration_percent.min(100)) / 100;
+        self.timers.cancel(&Timer::GiveUp(mn_id.to_owned()));
+        self.timers.set(Timer::Renew(mn_id.to_owned()), now + renew);
+        self.timers
+            .set(Timer::Expire(mn_id.to_owned()), now + lifetime);
+    }
+
+    fn install_binding(&mut self, mn_id: &str, was: (State, crate::io::Link, Vec<IpNet>)) {
+        let (old_state, old_link, old_homes) = was;
+        let Some(entry) = self.bindings.get_mut(mn_id) else {
+            return;
+        };
+        let (link, lma, homes) = (entry.link, entry.lma, entry.homes.clone());
+        let (link_local, lifetime_s, token) =
+            (entry.link_local, entry.lifetime_s, entry.token.take());
+        let answer = token.map(|token| (token, view::binding(mn_id, entry, self.node.now.mono)));
+        let gone: Vec<IpNet> = old_homes
+            .iter()
+            .filter(|h| !homes.contains(h))
+            .copied()
+            .collect();
+        self.forget_homes(&gone);
+        let moved = old_state == State::Registered && old_link != link;
+        if moved || !gone.is_empty() {
+            let prefixes = if moved { &old_homes } else { &gone };
+            self.withdraw(old_link, prefixes, link_local);
+        }
+        let mut number = 0;
+        for home in &homes {
+            self.homes.insert(*home, mn_id.to_owned());
+            if moved || !old_homes.contains(home) {
+                number = self.node.program(Entry::Attach {
+                    home: *home,
+                    link,
+                    lma,
+                });
+            }
+        }
+        let prefixes: Vec<IpNet> = homes
+            .iter()
+            .filter(|h| crate::path::is_v6(h))
+            .copied()
+            .collect();
+        if !prefixes.is_empty() {
+            let advertise = Output::Advertise {
+                link,
+                prefixes,
+                link_local,
+                lifetime_s,
+            };
+            self.node.after(number, advertise);
+        }
+        if let Some((token, view)) = answer {
+            let result = Ok(Answer::Attached(view));
+            self.node.after(number, Output::Reply { token, result });
+        }
+        if old_state == State::Registering {
+            let event = Event::Attach {
+                mn_id: mn_id.to_owned(),
+                homes,
+                peer: lma,
+            };
+            self.node.after(number, Output::Notify(event));
+        }
+    }
+
+    /// Homes that are no longer an MN's: no forwarding, no paths.
+    fn forget_homes(&mut self, homes: &[IpNet]) {
+        for home in homes {
+            self.end_paths_of(&[*home], "detached");
+            self.homes.remove(home);
+            self.node.program(Entry::Detach { home: *home });
+        }
+    }
+
+    fn withdraw(&mut self, link: crate::io::Link, homes: &[IpNet], link_local: std::net::Ipv6Addr) {
+        let prefixes: Vec<IpNet> = homes
+            .iter()
+            .filter(|h| crate::path::is_v6(h))
+            .copied()
+            .collect();
+        if !prefixes.is_empty() {
+            self.node.emit(Output::Withdraw {
+                link,
+                prefixes,
+                link_local,
+            });
+        }
+    }
+
+    /// The LMA refused, or never answered: a new MN is forgotten, one that was registered is gone, one
+    /// that only wanted another link stays where it is.
+    fn registration_failed(&mut self, mn_id: &str, status: Option<u8>, name: &str, text: String) {
+        let Some(entry) = self.bindings.get_mut(mn_id) else {
+            return;
+        };
+        match (entry.state, entry.moving.take()) {
+            (State::Deregistering, _) => self.finish_deregistration(mn_id),
+            (State::Registering, _) => self.abandon(mn_id, status, name, text),
+            (State::Registered, Some(_)) => {
+                let token = entry.token.take();
+                self.timers.cancel(&Timer::GiveUp(mn_id.to_owned()));
+                self.refuse_attach(token, status, name, text);
+            }
+            _ => self.gone(mn_id, name),
+        }
+    }
+
+    /// Forgets an MN that was never registered; tells the LMA once, in case its PBA was lost.
+    pub(super) fn abandon(&mut self, mn_id: &str, status: Option<u8>, name: &str, text: String) {
+        if status.is_none() {
+            if let Some(entry) = self.bindings.get_mut(mn_id) {
+                entry.state = State::Deregistering;
+            }
+            self.send_pbu(mn_id, UNKNOWN, self.initial_timeout(), 0);
+        }
+        let token = self.forget(mn_id).and_then(|entry| entry.token);
+        self.refuse_attach(token, status, name, text);
+    }
+
+    fn refuse_attach(
+        &mut self,
+        token: Option<Token>,
+        status: Option<u8>,
+        name: &str,
+        text: String,
+    ) {
+        self.node.count("pmipv6.registration.refused");
+        if let Some(token) = token {
+            self.node.refuse(token, status, name, text);
+        }
+    }
+
+    /// A binding that stood has ended without a de-registration of ours.
+    fn gone(&mut self, mn_id: &str, reason: &str) {
+        self.stop_forwarding(mn_id, reason);
+        self.forget(mn_id);
+    }
+
+    fn stop_forwarding(&mut self, mn_id: &str, reason: &str) {
+        let Some(entry) = self.bindings.get(mn_id) else {
+            return;
+        };
+        let (homes, link, link_local) = (entry.homes.clone(), entry.link, entry.link_local);
+        self.withdraw(link, &homes, link_local);
+        self.forget_homes(&homes);
+        self.detach_event(mn_id, reason);
+    }
+
+    fn forget(&mut self, mn_id: &str) -> Option<BindingUpdateListEntry> {
+        for timer in [
+            Timer::Retransmit,
+            Timer::Renew,
+            Timer::Expire,
+            Timer::GiveUp,
+        ] {
+            self.timers.cancel(&timer(mn_id.to_owned()));
+        }
+        self.bindings.remove(mn_id)
+    }
+
+    /// Section 6.9.1.4: stop forwarding at once, then tell the LMA.
+    pub(super) fn deregister(&mut self, mn_id: &str, token: Option<Token>, reason: &str) {
+        self.stop_forwarding(mn_id, reason);
+        for timer in [Timer::Renew, Timer::Expire, Timer::GiveUp] {
+            self.timers.cancel(&timer(mn_id.to_owned()));
+        }
+        let Some(entry) = self.bindings.get_mut(mn_id) else {
+            return;
+        };
+        entry.state = State::Deregistering;
+        let superseded = std::mem::replace(&mut entry.token, token);
+        entry.moving = None;
+        self.refuse_attach_if(superseded, reason);
+        self.send_pbu(mn_id, UNKNOWN, self.initial_timeout(), 0);
+    }
+
+    fn refuse_attach_if(&mut self, token: Option<Token>, reason: &str) {
+        if token.is_some() {
+            self.refuse_attach(token, None, reason, format!("The MN has gone: {reason}."));
+        }
+    }
+
+    /// PBA, or INITIAL_BINDACK_TIMEOUT without one.
+    pub(super) fn finish_deregistration(&mut self, mn_id: &str) {
+        let over = self
+            .bindings
+            .get(mn_id)
+            .is_some_and(|e| e.state == State::Deregistering);
+        if over {
+            let token = self.forget(mn_id).and_then(|entry| entry.token);
+            if let Some(token) = token {
+                self.node.reply(token, Ok(Answer::Detached));
+            }
+        }
+    }
+
+    pub(super) fn on_retransmit(&mut self, mn_id: &str) {
+        let Some(entry) = self.bindings.get_mut(mn_id) else {
+            return;
+        };
+        let (state, lma) = (entry.state, entry.lma);
+        let Some(pending) = entry.pending.take() else {
+            return;
+        };
+        if state == State::Deregistering {
+            self.node.silent(lma, Role::Lma, "PBU");
+            self.finish_deregistration(mn_id);
+            return;
+        }
+        let longest = Duration::from_millis(self.config.max_binding_ack_timeout_ms.into());
+        let timeout = (pending.timeout * 2).min(longest);
+        self.node.count("pmipv6.retransmit.pbu");
+        self.send_pbu(mn_id, pending.hi, timeout, pending.corrections);
+    }
+
+    pub(super) fn on_renew(&mut self, mn_id: &str) {
+        let idle = self
+            .bindings
+            .get(mn_id)
+            .is_some_and(|entry| entry.pending.is_none());
+        if idle {
+            self.send_pbu(mn_id, UNCHANGED, self.initial_timeout(), 0);
+        }
+    }
+
+    pub(super) fn on_expire(&mut self, mn_id: &str) {
+        if let Some(lma) = self.bindings.get(mn_id).map(|entry| entry.lma) {
+            self.node.silent(lma, Role::Lma, "PBU");
+        }
+        self.gone(mn_id, "expired");
+    }
+
+    /// The attach command has waited long enough.
+    pub(super) fn on_give_up(&mut self, mn_id: &str) {
+        let Some(lma) = self.bindings.get(mn_id).map(|entry| entry.lma) else {
+            return;
+        };
+        self.node.silent(lma, Role::Lma, "PBU");
+        self.timers.cancel(&Timer::Retransmit(mn_id.to_owned()));
+        if let Some(entry) = self.bindings.get_mut(mn_id) {
+            entry.pending = None;
+        }
+        let text = format!("LMA {lma} did not answer the PBU.");
+        self.registration_failed(mn_id, None, "lma-silent", text);
+        self.unpark();
+    }
+
+    /// Binding Error 2 while a PBU waits: that node is no LMA.
+    pub(super) fn on_lma_knows_no_proxy(&mut self, source: IpAddr) -> bool {
+        let waiting: Vec<String> = self
+            .bindings
+            .iter()
+            .filter(|(_, entry)| entry.lma == source && entry.pending.is_some())
+            .map(|(mn_id, _)| mn_id.clone())
+            .collect();
+        for mn_id in &waiting {
+            let text = "The LMA does not know the PBU.".to_owned();
+            self.registration_failed(mn_id, None, "not-a-proxy-lma", text);
+        }
+        !waiting.is_empty()
+    }
+}
+
+/// Homes that a PBA grants: its prefixes, and the IPv4 address of a reply with status 0.
+fn granted_homes(options: &[MobilityOption]) -> Vec<IpNet> {
+    let mut homes: Vec<IpNet> = home_network_prefixes(options)
+        .filter(|hnp| !is_all_zero(hnp))
+        .map(|hnp: Ipv6Net| IpNet::V6(hnp.trunc()))
+        .collect();
+    homes.extend(options.iter().find_map(|option| match option {
+        MobilityOption::Ipv4HomeAddressReply {
+            status, address, ..
+        } if *status == ipv4_status::SUCCESS && !address.is_unspecified() => {
+            Some(IpNet::V4(Ipv4Net::from(*address)))
+        }
+        _ => None,
+    }));
+    homes
+}

@@ -1,0 +1,120 @@
+//! What operators see of a MAG.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::MobileAccessGateway;
+use super::state::{BindingUpdateListEntry, Path, PathState, State};
+use crate::io::{BindingView, PathView};
+use crate::path::{EndsExt, is_v6};
+
+/// Counters that are there from the start.
+pub(super) const COUNTERS: &[&str] = &[
+    "pmipv6.drop.ack-to-nothing",
+    "pmipv6.drop.binding-error-to-nothing",
+    "pmipv6.drop.checksum",
+    "pmipv6.drop.error-rate-limited",
+    "pmipv6.drop.header-len",
+    "pmipv6.drop.malformed-field",
+    "pmipv6.drop.malformed-option",
+    "pmipv6.drop.not-authorised",
+    "pmipv6.drop.payload-proto",
+    "pmipv6.drop.pba-mismatch",
+    "pmipv6.drop.pba-unmatched",
+    "pmipv6.drop.repeated-request",
+    "pmipv6.drop.truncated",
+    "pmipv6.drop.unexpected-message",
+    "pmipv6.drop.unknown-type",
+    "pmipv6.drop.unprotected",
+    "pmipv6.drop.wrong-interface",
+    "pmipv6.ro.answered-again",
+    "pmipv6.ro.parked",
+    "pmipv6.ro.refused",
+    "pmipv6.peer.silent",
+    "pmipv6.rx.pba",
+    "pmipv6.rx.ro-init",
+    "pmipv6.rx.ro-refresh-ack",
+    "pmipv6.rx.ro-setup",
+    "pmipv6.rx.ro-setup-ack",
+    "pmipv6.tx.pbu",
+    "pmipv6.tx.ro-init-ack",
+    "pmipv6.tx.ro-refresh",
+    "pmipv6.tx.ro-setup",
+    "pmipv6.tx.ro-setup-ack",
+];
+
+pub(super) fn binding(mn_id: &str, entry: &BindingUpdateListEntry, now: Duration) -> BindingView {
+    BindingView {
+        mn_id: mn_id.to_owned(),
+        hnps: entry
+            .homes
+            .iter()
+            .filter(|home| is_v6(home))
+            .copied()
+            .collect(),
+        ipv4_hoa: entry.homes.iter().find(|home| !is_v6(home)).copied(),
+        proxy_coa: None,
+        lma: Some(entry.lma),
+        link: Some(entry.link),
+        lifetime_s: entry.until.saturating_sub(now).as_secs(),
+        state: match entry.state {
+            State::Registering => "registering",
+            State::Registered => "registered",
+            State::Deregistering => "deregistering",
+        }
+        .to_owned(),
+    }
+}
+
+/// Seconds until a path ends; 65535 where it never does.
+fn lifetime_left_s(path: &Path, now: Duration) -> u64 {
+    match path.until {
+        Some(until) => until.saturating_sub(now).as_secs(),
+        None => u16::MAX.into(),
+    }
+}
+
+impl MobileAccessGateway {
+    pub(super) fn path_views(&self, now: Duration) -> Vec<PathView> {
+        let mut views: Vec<PathView> = self
+            .paths
+            .iter()
+            .flat_map(|(_, path)| {
+                let pairs = path.ends.pairs().into_iter();
+                pairs.map(|pair| path_view(path, pair, now))
+            })
+            .collect();
+        views.extend(self.hold_off.iter(now).map(|held| PathView {
+            source: held.source,
+            destination: held.destination,
+            method: "localized".to_owned(),
+            controller: None,
+            peer: None,
+            state: "none".to_owned(),
+            lifetime_s: 0,
+            why: Some(held.why.clone()),
+        }));
+        views.sort_by_key(|view| (view.source, view.destination));
+        views
+    }
+}
+
+fn path_view(path: &Path, (source, destination): (IpNet, IpNet), now: Duration) -> PathView {
+    PathView {
+        source,
+        destination,
+        method: "localized".to_owned(),
+        controller: path.controller,
+        peer: Some(path.peer),
+        state: match path.state {
+            PathState::SettingUp => "setting-up",
+            PathState::Active => "active",
+            PathState::ReceivingOnly => "receiving-only",
+            PathState::Ending => "ending",
+        }
+        .to_owned(),
+        lifetime_s: lifetime_left_s(path, now),
+        why: None,
+    }
+}
