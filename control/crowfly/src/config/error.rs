@@ -70,8 +70,8 @@ impl ConfigError {
         file: &Path,
         error: &serde_path_to_error::Error<serde_json::Error>,
     ) -> Self {
-        let path = error.path().to_string();
-        let key = if path == "." { String::new() } else { path };
+        let reason = error.inner().to_string();
+        let key = key_of(&error.path().to_string(), &reason);
         Self::single(file, error.inner(), key)
     }
 
@@ -120,6 +120,17 @@ impl fmt::Display for Problem {
             write!(f, "{}: ", self.key)?;
         }
         f.write_str(&self.reason)
+    }
+}
+
+/// The key that serde complains of: its path, and of a missing field the field too.
+pub(crate) fn key_of(path: &str, reason: &str) -> String {
+    let path = if path == "." { "" } else { path };
+    let missing = reason.strip_prefix("missing field `");
+    match missing.and_then(|rest| rest.split('`').next()) {
+        Some(field) if path.is_empty() => field.to_owned(),
+        Some(field) => format!("{path}.{field}"),
+        None => path.to_owned(),
     }
 }
 

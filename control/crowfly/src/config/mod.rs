@@ -29,9 +29,10 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use check::mn_id_problem;
 pub use change::{Change, changes};
+pub(crate) use check::mn_id_problem;
 pub use dataplane::{Dataplane, IdlePolicy};
+pub(crate) use error::key_of;
 pub use error::{ConfigError, Problem};
 pub use lma::{Lma, MobileNode, PeerLma};
 pub use mag::{Mag, RouterAdvertisement};

@@ -170,7 +170,7 @@ fn keys_that_stand_twice_are_refused() {
 fn protection_must_be_said_and_esp_is_refused_by_name() {
     let mut value = mag();
     value.as_object_mut().unwrap().remove("protection");
-    assert!(problems(&value)[0].1.contains("missing field `protection`"));
+    refused(&value, "protection", "missing field `protection`");
     refused(
         &with(mag(), "/protection", json!("esp")),
         "protection",

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::params::{Endpoint, MnAttach, MnId};
+use crate::config::key_of;
+
 use super::rpc::{RpcError, shortened};
 use super::{DEFAULT_PAGE_ENTRIES, MAX_PAGE_ENTRIES};
 
@@ -216,10 +218,9 @@ impl Params {
             }
         };
         serde_path_to_error::deserialize(object).map_err(|error| {
-            let path = error.path().to_string();
-            let path = if path == "." { "" } else { &path };
             let reason = error.inner().to_string();
-            RpcError::invalid_params(path, reason)
+            let key = key_of(&error.path().to_string(), &reason);
+            RpcError::invalid_params(&key, reason)
         })
     }
 

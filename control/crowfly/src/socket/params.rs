@@ -143,7 +143,9 @@ impl FromStr for PortRef {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
             Ok(number) => Ok(Self::Number(number)),
-            Err(_) if text.is_empty() => Err("a port has a name or a number".to_owned()),
+            Err(_) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Err(format!("{text:?} is not a port's name or number"))
+            }
             Err(_) => Ok(Self::Name(text.to_owned())),
         }
     }
