@@ -143,6 +143,12 @@ fn serve(
             assert_ne!(event.token(), Token(FIRST_TOKEN - 1));
             server.ready(event, &mut requests);
         }
+        for Request { id, method } in requests.drain(..) {
+            match react(&method) {
+                Reaction::Answer(answer) => server.answer(id, answer),
+                Reaction::Keep => kept.push(id),
+            }
+        }
         loop {
             match orders.try_recv() {
                 Ok(Order::Notify(event)) => server.notify(&event),
@@ -156,12 +162,6 @@ fn serve(
                 }
                 Err(std::sync::mpsc::TryRecvError::Empty) => break,
                 Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
-            }
-        }
-        for Request { id, method } in requests.drain(..) {
-            match react(&method) {
-                Reaction::Answer(answer) => server.answer(id, answer),
-                Reaction::Keep => kept.push(id),
             }
         }
         more = server.turn(&mut requests) || !requests.is_empty();
