@@ -4,6 +4,8 @@ use dpdk::Mbuf;
 
 pub(crate) mod classify;
 pub(crate) mod header;
+#[cfg(test)]
+pub(crate) mod vec;
 
 /// A buffer with one frame and, usually, room in front of it. The pipeline is generic over it and
 /// monomorphised: over [`Mbuf`] in the node, over plain memory in tests.

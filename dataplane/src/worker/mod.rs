@@ -21,6 +21,8 @@ mod handle;
 mod outlet;
 mod platform;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::marker::PhantomData;
