@@ -163,7 +163,7 @@ impl MobileAccessGateway {
         }
         let id = match self.paths.find(&order.ends) {
             Some(id) => {
-                self.supersede(id, order);
+                self.supersede(id, order, local_is_source);
                 id
             }
             None => self.paths.insert(Path {
@@ -200,23 +200,23 @@ impl MobileAccessGateway {
     }
 
     /// A newer order about a pair: the older one is answered as stale, its requests are void.
-    fn supersede(&mut self, id: PathId, order: &Order) {
+    fn supersede(&mut self, id: PathId, order: &Order, local_is_source: bool) {
         self.cancel_requests(id);
         let Some(path) = self.paths.get_mut(id) else {
             return;
         };
         let (asked, old_ends) = (path.asked.take(), path.ends.clone());
+        let same_halves = same_halves(path, &order.ends, local_is_source);
         let moved = path.peer != order.mag;
         let was_local = path.peer == self.config.address;
         if let Some(asked) = asked {
             let options = old_ends.options(None, None);
             self.node.answer(0, asked, ro_status::STALE, 0, options);
         }
-        let same_homes = same_set(&old_ends, &order.ends);
-        if moved || !same_homes {
+        if moved || !same_halves {
             self.remove_send(id);
         }
-        if was_local && moved || !same_homes {
+        if was_local && moved || !same_halves {
             self.remove_receive(id);
         }
         self.paths.rename(id, order.ends.clone());
@@ -372,7 +372,7 @@ impl MobileAccessGateway {
             path.sending
                 && path.receiving
                 && path.peer == order.mag
-                && same_set(&path.ends, &order.ends)
+                && same_halves(path, &order.ends, true)
         });
         let id = self.record(order, true);
         let lifetime_s = self.cap(order.lifetime_s, &order.ends.source.homes);
@@ -425,16 +425,16 @@ impl MobileAccessGateway {
     }
 }
 
-/// Whether two pairs of ends have the same homes, whichever is called the source.
-fn same_set(a: &Ends, b: &Ends) -> bool {
-    let set = |ends: &Ends| {
-        let mut pairs: Vec<_> = ends
-            .pairs()
-            .into_iter()
-            .map(|(x, y)| (x.min(y), x.max(y)))
-            .collect();
-        pairs.sort_unstable();
-        pairs
+/// Whether a path has the halves that an order wants: the same homes, and the same of them here. An MN
+/// that has moved to the MAG of its peer, or changed places with it, turns the halves around.
+fn same_halves(path: &Path, ends: &Ends, local_is_source: bool) -> bool {
+    let sorted = |mut halves: Vec<(IpNet, IpNet)>| {
+        halves.sort_unstable();
+        halves
     };
-    set(a) == set(b)
+    let wanted = match local_is_source {
+        true => ends.pairs(),
+        false => ends.swapped().pairs(),
+    };
+    sorted(path.halves()) == sorted(wanted)
 }

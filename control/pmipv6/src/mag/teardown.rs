@@ -27,8 +27,9 @@ impl MobileAccessGateway {
             });
             // A home here may also be the far end of a path, seen from an MN that is still here.
             if local {
-                self.remove_receive(id);
+                // The sending half first: what it sends asks for answers.
                 self.end_path(id, reason);
+                self.remove_receive(id);
             }
         }
     }

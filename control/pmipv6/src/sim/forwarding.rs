@@ -177,6 +177,30 @@ impl Forwarding {
         }
     }
 
+    /// Whether the table is as if the entry had just been applied, where it installs something.
+    #[must_use]
+    pub fn has(&self, entry: &Entry) -> bool {
+        match *entry {
+            Entry::Attach { home, link, lma } => self.attached.get(&home) == Some(&(link, lma)),
+            Entry::Bind { home, proxy_coa } => self
+                .bound
+                .get(&home)
+                .is_some_and(|bound| bound.proxy_coa == proxy_coa && !bound.suspended),
+            Entry::PathReceive {
+                local,
+                remote,
+                peer,
+            } => self.receive.get(&(local, remote)) == Some(&peer),
+            Entry::PathSend {
+                local,
+                remote,
+                peer,
+            } => self.send.get(&(local, remote)) == Some(&peer),
+            Entry::PathLocal { from, to } => self.local.contains_key(&(from, to)),
+            _ => true,
+        }
+    }
+
     /// Counts a packet of a path.
     pub fn count(&mut self, key: PairKey, bytes: u64) {
         if let Some(usage) = self.usage.get_mut(&key) {
@@ -227,6 +251,20 @@ fn removed<T>(what: Option<T>) -> Result<(), Inconsistency> {
         Some(_) => Ok(()),
         None => Err(Inconsistency::NothingToRemove),
     }
+}
+
+/// Whether an entry takes something away.
+#[must_use]
+pub fn is_removal(entry: &Entry) -> bool {
+    matches!(
+        entry,
+        Entry::Detach { .. }
+            | Entry::Suspend { .. }
+            | Entry::Unbind { .. }
+            | Entry::PathReceiveRemove { .. }
+            | Entry::PathSendRemove { .. }
+            | Entry::PathLocalRemove { .. }
+    )
 }
 
 /// The homes that an entry is about.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::io::{Engine, Entry, UpdateNumber};
 
-use super::forwarding::{Forwarding, Inconsistency, PairKey, Usage, homes_of};
+use super::forwarding::{Forwarding, Inconsistency, PairKey, Usage, homes_of, is_removal};
 use super::layout::Role;
 use super::network::{Micros, SECOND};
 use super::rng::Rng;
@@ -37,6 +37,8 @@ pub struct Dataplane {
     last: UpdateNumber,
     /// Highest number that the engine was told of.
     notified: UpdateNumber,
+    /// When entries of a home or a pair were last taken away.
+    removed: BTreeMap<(IpNet, Option<IpNet>), Micros>,
     reports: BTreeMap<PairKey, (Micros, u64)>,
 }
 
@@ -49,6 +51,7 @@ impl Dataplane {
             pending: VecDeque::new(),
             last: 0,
             notified: 0,
+            removed: BTreeMap::new(),
             reports: BTreeMap::new(),
         }
     }
@@ -66,6 +69,9 @@ impl Dataplane {
         rng: &mut Rng,
     ) -> Result<Vec<Micros>, UpdateNumber> {
         let due = self.last + 1;
+        if is_removal(&entry) {
+            self.removed.insert(homes_of(&entry), now);
+        }
         self.last = number;
         self.pending.push_back((number, entry));
         let effective = self.workers.iter_mut().map(|worker| {
@@ -125,12 +131,22 @@ impl Dataplane {
         self.pending.len()
     }
 
-    /// The first update that waits for a worker and is about nothing but these homes.
+    /// The first update that waits for a worker, is about nothing but these homes, and installs what the
+    /// worker does not have.
     #[must_use]
-    pub fn pending_about(&self, homes: &[IpNet]) -> Option<&(UpdateNumber, Entry)> {
+    pub fn awaited(&self, homes: &[IpNet]) -> Option<&(UpdateNumber, Entry)> {
         self.pending.iter().find(|(_, entry)| {
             let (one, other) = homes_of(entry);
-            homes.contains(&one) && other.is_none_or(|other| homes.contains(&other))
+            let about = homes.contains(&one) && other.is_none_or(|other| homes.contains(&other));
+            about && self.workers.iter().any(|worker| !worker.table.has(entry))
+        })
+    }
+
+    /// Whether something about nothing but these homes was taken away since.
+    #[must_use]
+    pub fn removed_since(&self, since: Micros, homes: &[IpNet]) -> bool {
+        self.removed.iter().any(|((one, other), at)| {
+            *at >= since && homes.contains(one) && other.is_none_or(|other| homes.contains(&other))
         })
     }
 
