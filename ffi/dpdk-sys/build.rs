@@ -98,10 +98,10 @@ fn main() {
         .atleast_version(OLDEST_VERSION)
         .cargo_metadata(false)
         .probe("libdpdk")
-        .unwrap_or_else(|error| {
+        .unwrap_or_else(|_| {
             fail(&format!(
-                "DPDK {OLDEST_VERSION} or newer was not found by pkg-config: install the Debian package \
-                 libdpdk-dev (and pkg-config)\n({error})"
+                "DPDK {OLDEST_VERSION} or newer was not found by pkg-config: install the Debian packages \
+                 libdpdk-dev and pkg-config"
             ))
         });
     for path in &dpdk.link_paths {
@@ -171,12 +171,7 @@ fn generate(flags: &[String]) {
             "bindgen could not read the DPDK headers: install the Debian packages libdpdk-dev and \
              libclang-dev of one release\n({error})"
         )),
-        Err(cause) => fail(&format!(
-            "libclang was not found: install the Debian package libclang-dev\n({})",
-            cause
-                .downcast_ref::<String>()
-                .map_or("bindgen gave no reason", String::as_str)
-        )),
+        Err(_) => fail("libclang was not found: install the Debian package libclang-dev"),
     };
     if let Err(error) = bindings.write_to_file(out.join("bindings.rs")) {
         fail(&format!("the bindings could not be written: {error}"));
@@ -185,9 +180,6 @@ fn generate(flags: &[String]) {
 
 /// Ends the build with one sentence.
 fn fail(sentence: &str) -> ! {
-    for line in sentence.lines() {
-        println!("cargo:warning={line}");
-    }
     eprintln!("error: {sentence}");
     process::exit(1);
 }
