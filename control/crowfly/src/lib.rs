@@ -1,4 +1,5 @@
 //! The Crowfly daemon and its tool: configuration, the control socket, the control thread.
 
 pub mod config;
+pub mod ctl;
 pub mod socket;
