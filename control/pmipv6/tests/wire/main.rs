@@ -8,3 +8,4 @@ mod golden;
 mod header;
 mod packets;
 mod properties;
+mod wireshark;
