@@ -147,7 +147,9 @@ local expert_checksum = ProtoExpert.new("mip6ro.checksum_bad", "Bad checksum",
   expert.group.CHECKSUM, expert.severity.ERROR)
 local expert_proto = ProtoExpert.new("mip6ro.proto_bad", "Payload Proto must be 59",
   expert.group.PROTOCOL, expert.severity.WARN)
-mip6ro.experts = { expert_cut, expert_length, expert_checksum, expert_proto }
+local expert_malformed = ProtoExpert.new("mip6ro.malformed", "Malformed Mobility Header",
+  expert.group.MALFORMED, expert.severity.ERROR)
+mip6ro.experts = { expert_cut, expert_length, expert_checksum, expert_proto, expert_malformed }
 
 -- Data of the options: lengths that the type allows, then rows of field, offset and octets (0: the rest).
 local LAYOUT = {
@@ -357,11 +359,19 @@ local udp_port = DissectorTable.get("udp.port")
 local wiresharks_own = ip_proto:get_dissector(135)
 local HEADER, UNIT = 6, 8
 
+-- All that is not ours. Its exceptions would show as errors of this script.
+local function others(tvb, pinfo, tree)
+  local whole, used = pcall(wiresharks_own.call, wiresharks_own, tvb, pinfo, tree)
+  if whole then return used end
+  tree:add(mip6ro, tvb(), "Mobility Header"):add_proto_expert_info(expert_malformed)
+  return tvb:len()
+end
+
 function mip6ro.dissector(tvb, pinfo, tree)
   local name, is_ro, is_ack
   -- The smallest of our messages has 16 octets.
   if tvb:len() >= 2 * UNIT then name, is_ro, is_ack = message(tvb) end
-  if not name then return wiresharks_own:call(tvb, pinfo, tree) end
+  if not name then return others(tvb, pinfo, tree) end
 
   pinfo.cols.protocol = "PMIPv6-RO"
   local claimed = (tvb(1, 1):uint() + 1) * UNIT
