@@ -3,24 +3,21 @@
 use std::net::Ipv6Addr;
 
 use super::header::{self, *};
+use super::ipv4::ipv4;
+use super::own::to_own;
 use crate::config::{MAX_PORTS, PortRole, RoleSet, WorkerConfig};
 use crate::event::PuntReason;
 use crate::role::Verdict;
 use crate::stats::DropReason;
 
-/// UDP port of IPv4 signalling encapsulation (RFC 5844 section 4.1.3.2).
-const UDP_PMIPV6_CONTROL: u16 = 5436;
-/// UDP port of DSMIPv6 encapsulation (RFC 5555 section 4.1).
-const UDP_DSMIPV6: u16 = 4191;
-/// UDP port of a DHCP server (RFC 2131 section 4.1).
-const UDP_DHCP_SERVER: u16 = 67;
 /// "No tag".
 pub(crate) const NO_VLAN: u16 = u16::MAX;
 
 /// Where a user packet comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Origin {
     /// A mobile node's link.
+    #[default]
     Access,
     /// Inside a packet to one of our own addresses.
     Tunnel,
@@ -29,7 +26,7 @@ pub(crate) enum Origin {
 }
 
 /// What was read of a user packet. Addresses are in look-up form.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Packet {
     /// Source of the user packet.
     pub(crate) source: u128,
@@ -131,7 +128,7 @@ fn is_link_local(address: u128) -> bool {
 }
 
 #[inline]
-fn is_multicast(address: u128) -> bool {
+pub(super) fn is_multicast(address: u128) -> bool {
     address >> 120 == 0xff
 }
 
@@ -141,52 +138,43 @@ fn is_nowhere(address: u128) -> bool {
     address <= 1
 }
 
-/// Says what a frame is: a user packet, or what becomes of it at once.
+/// Says what a frame is: a user packet, whose place is filled, or what becomes of it at once.
 #[inline]
-pub(crate) fn classify(ground: &Ground, port: u16, frame: &[u8]) -> Result<Packet, Verdict> {
+pub(crate) fn classify(
+    ground: &Ground,
+    port: u16,
+    frame: &[u8],
+    packet: &mut Packet,
+) -> Result<(), Verdict> {
     let role = ground.port(port).ok_or(DropReason::UnknownPort)?;
     let ethernet: &[u8; ETHERNET] = frame.first_chunk().ok_or(DropReason::Truncated)?;
     if !ground.is_for_us(role, &ethernet[..6]) {
         return Err(DropReason::OtherHost.into());
     }
+    packet.source_mac.copy_from_slice(&ethernet[6..12]);
+    packet.ip_offset = ETHERNET as u16;
+    packet.port = port;
+    packet.vlan = NO_VLAN;
+    packet.ipv4 = false;
+    packet.may_fragment = false;
     let mut ethertype = u16::from_be_bytes([ethernet[12], ethernet[13]]);
-    let mut packet = Packet {
-        source: 0,
-        destination: 0,
-        outer_source: 0,
-        outer_destination: 0,
-        source_mac: [
-            ethernet[6],
-            ethernet[7],
-            ethernet[8],
-            ethernet[9],
-            ethernet[10],
-            ethernet[11],
-        ],
-        ip_offset: ETHERNET as u16,
-        ip_octets: 0,
-        port,
-        vlan: NO_VLAN,
-        origin: Origin::Access,
-        ipv4: false,
-        may_fragment: false,
-        hop_limit: 0,
-        ecn: 0,
-        outer_ecn: 0,
-    };
     if ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ {
-        ethertype = untag(role.roles, ethertype, frame, &mut packet)?;
+        ethertype = untag(role.roles, ethertype, frame, packet)?;
     }
     let ip = frame
         .get(usize::from(packet.ip_offset)..)
         .unwrap_or_default();
     match ethertype {
-        ETHERTYPE_IPV6 => ipv6(ground, role, ip, &mut packet)?,
-        ETHERTYPE_IPV4 => ipv4(role, ip, &mut packet)?,
+        ETHERTYPE_IPV6 => ipv6(ground, role, ip, packet)?,
+        ETHERTYPE_IPV4 => ipv4(role, ip, packet)?,
         ETHERTYPE_ARP => return Err(Verdict::Punt(PuntReason::Neighbour)),
         _ => return Err(DropReason::EtherType.into()),
     }
-    Ok(packet)
+    // What was sent to many is not forwarded to one (RFC 1812 section 5.3.4).
+    if ethernet[0] & 1 == 1 {
+        return Err(DropReason::Multicast.into());
+    }
+    Ok(())
 }
 
 /// One 802.1Q tag, on access links only; VLAN 0 is a priority tag and names no VLAN.
@@ -214,7 +202,7 @@ fn untag(
 
 /// An IPv6 header whose lengths hold, and the packet without what follows it in the frame.
 #[inline]
-fn checked_ipv6(ip: &[u8]) -> Result<(&[u8; IPV6], &[u8]), DropReason> {
+pub(super) fn checked_ipv6(ip: &[u8]) -> Result<(&[u8; IPV6], &[u8]), DropReason> {
     let fixed: &[u8; IPV6] = ip.first_chunk().ok_or(DropReason::Truncated)?;
     if fixed[0] >> 4 != 6 {
         return Err(DropReason::BadVersion);
@@ -254,7 +242,7 @@ fn ipv6(ground: &Ground, role: &PortRole, ip: &[u8], packet: &mut Packet) -> Res
 
 /// Takes over what forwarding needs of a user packet's header.
 #[inline]
-fn take_ipv6(
+pub(super) fn take_ipv6(
     fixed: &[u8; IPV6],
     whole: &[u8],
     source: u128,
@@ -296,158 +284,4 @@ fn multicast(next_header: u8, whole: &[u8]) -> Verdict {
         Some(130..=137 | 143) => Verdict::Punt(PuntReason::Neighbour),
         _ => DropReason::Multicast.into(),
     }
-}
-
-/// To one of our own addresses: a tunnel packet, or control's.
-#[inline]
-fn to_own(
-    roles: RoleSet,
-    outer: &[u8; IPV6],
-    whole: &[u8],
-    packet: &mut Packet,
-) -> Result<(), Verdict> {
-    let (next_header, at) = match outer[6] {
-        NH_DESTINATION_OPTIONS => destination_options(whole)?,
-        other => (other, IPV6),
-    };
-    match next_header {
-        NH_IPV6 | NH_IPV4 if !roles.transport => {
-            return Err(DropReason::TunnelNotOnTransport.into());
-        }
-        NH_IPV6 => {
-            let (inner, inner_whole) = checked_ipv6(&whole[at..])?;
-            let source = header::address(inner, 8);
-            let destination = header::address(inner, 24);
-            if is_multicast(destination) {
-                return Err(DropReason::Multicast.into());
-            }
-            take_ipv6(inner, inner_whole, source, destination, packet)?;
-        }
-        NH_IPV4 => take_ipv4(&whole[at..], packet)?,
-        other => return Err(not_tunnel(roles, other, &whole[at..])),
-    }
-    packet.origin = Origin::Tunnel;
-    packet.ip_offset += at as u16;
-    packet.outer_source = header::address(outer, 8);
-    packet.outer_destination = header::address(outer, 24);
-    packet.outer_ecn = (outer[1] >> 4) & 3;
-    Ok(())
-}
-
-/// To an own address, not a tunnel packet.
-#[cold]
-fn not_tunnel(roles: RoleSet, next_header: u8, payload: &[u8]) -> Verdict {
-    let signalling = match next_header {
-        NH_FRAGMENT => return DropReason::OuterFragment.into(),
-        NH_MOBILITY | NH_ESP => true,
-        NH_UDP => matches!(u16_at(payload, 2), UDP_PMIPV6_CONTROL | UDP_DSMIPV6),
-        _ => false,
-    };
-    match (signalling, roles.transport || roles.network) {
-        (true, false) => DropReason::SignallingOnAccess.into(),
-        (true, true) => Verdict::Punt(PuntReason::Signalling),
-        (false, _) => Verdict::Punt(PuntReason::Local),
-    }
-}
-
-/// Skips one Destination Options header, which Linux puts in front of every tunnelled packet for the
-/// encapsulation limit (RFC 2473 section 4.1.1). What follows it, and where.
-#[cold]
-fn destination_options(whole: &[u8]) -> Result<(u8, usize), DropReason> {
-    let &[next_header, units, ..] = whole.get(IPV6..).unwrap_or_default() else {
-        return Err(DropReason::Truncated);
-    };
-    let end = IPV6 + (usize::from(units) + 1) * 8;
-    let options = whole.get(IPV6 + 2..end).ok_or(DropReason::Truncated)?;
-    if matches!(next_header, NH_IPV6 | NH_IPV4) {
-        check_options(options)?;
-    }
-    Ok((next_header, end))
-}
-
-/// Options whose two highest bits are zero may be skipped unread (RFC 8200 section 4.2).
-fn check_options(mut options: &[u8]) -> Result<(), DropReason> {
-    while let Some((&kind, rest)) = options.split_first() {
-        if kind == 0 {
-            options = rest;
-            continue;
-        }
-        if kind & 0xc0 != 0 {
-            return Err(DropReason::OuterOption);
-        }
-        let (&length, value) = rest.split_first().ok_or(DropReason::Truncated)?;
-        options = value
-            .get(usize::from(length)..)
-            .ok_or(DropReason::Truncated)?;
-    }
-    Ok(())
-}
-
-fn ipv4(role: &PortRole, ip: &[u8], packet: &mut Packet) -> Result<(), Verdict> {
-    packet.origin = match role.roles {
-        RoleSet { access: true, .. } => Origin::Access,
-        RoleSet { network: true, .. } => Origin::Network,
-        _ => return Err(DropReason::NotOwnAddress.into()),
-    };
-    if packet.origin == Origin::Access && is_to_dhcp_server(ip) {
-        return Err(Verdict::Punt(PuntReason::Local));
-    }
-    take_ipv4(ip, packet)?;
-    Ok(())
-}
-
-/// A client that has no address yet asks by broadcast (RFC 2131 section 4.1).
-fn is_to_dhcp_server(ip: &[u8]) -> bool {
-    ip.len() >= IPV4 + 4
-        && ip[0] == 0x45
-        && ip[9] == NH_UDP
-        && ip[16..20] == [255; 4]
-        && u16_at(ip, IPV4 + 2) == UDP_DHCP_SERVER
-}
-
-/// Checks an IPv4 header (RFC 1812 section 5.2.2) and takes over what forwarding needs of it.
-fn take_ipv4(ip: &[u8], packet: &mut Packet) -> Result<(), DropReason> {
-    let fixed: &[u8; IPV4] = ip.first_chunk().ok_or(DropReason::Truncated)?;
-    if fixed[0] >> 4 != 4 {
-        return Err(DropReason::BadVersion);
-    }
-    let header_octets = usize::from(fixed[0] & 0x0f) * 4;
-    let octets = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
-    if header_octets < IPV4 || octets < header_octets {
-        return Err(DropReason::BadHeader);
-    }
-    if octets > ip.len() {
-        return Err(DropReason::Truncated);
-    }
-    if ipv4_sum(&ip[..header_octets]) != 0xffff {
-        return Err(DropReason::BadChecksum);
-    }
-    let source = u32::from_be_bytes([fixed[12], fixed[13], fixed[14], fixed[15]]);
-    let destination = u32::from_be_bytes([fixed[16], fixed[17], fixed[18], fixed[19]]);
-    check_ipv4_addresses(source, destination)?;
-    packet.ipv4 = true;
-    packet.source = ipv4_key(source);
-    packet.destination = ipv4_key(destination);
-    packet.hop_limit = fixed[8];
-    packet.ecn = fixed[1] & 3;
-    packet.may_fragment = fixed[6] & 0x40 == 0;
-    packet.ip_octets = octets as u32;
-    Ok(())
-}
-
-fn check_ipv4_addresses(source: u32, destination: u32) -> Result<(), DropReason> {
-    const LINK_LOCAL: u32 = 0xa9fe;
-    if destination >> 28 == 0xe || destination == u32::MAX {
-        return Err(DropReason::Multicast);
-    }
-    if source >> 28 >= 0xe || matches!(source >> 24, 0 | 127) {
-        return Err(DropReason::BadSource);
-    }
-    if destination >> 28 == 0xf || matches!(destination >> 24, 0 | 127) {
-        return Err(DropReason::BadDestination);
-    }
-    if source >> 16 == LINK_LOCAL || destination >> 16 == LINK_LOCAL {
-        return Err(DropReason::LinkLocal);
-    }
-    Ok(())
 }

@@ -4,6 +4,8 @@ use dpdk::Mbuf;
 
 pub(crate) mod classify;
 pub(crate) mod header;
+mod ipv4;
+mod own;
 #[cfg(test)]
 pub(crate) mod vec;
 

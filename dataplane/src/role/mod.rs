@@ -45,6 +45,12 @@ pub(crate) struct Found {
     pub(crate) arrived: u32,
 }
 
+impl Default for Found {
+    fn default() -> Self {
+        Self::NOTHING
+    }
+}
+
 impl Found {
     pub(crate) const NOTHING: Self = Self {
         hashes: [0; 2],

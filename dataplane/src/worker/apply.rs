@@ -103,14 +103,15 @@ impl State {
 
     fn set_home(&mut self, home: IpNet, action: HomeAction) -> Outcome {
         let (kind, tunnel, link) = match action {
-            HomeAction::Attached { link, lma } => (HomeKind::Attached, lma.0, Some(link)),
-            HomeAction::Anchored { mag } => (HomeKind::Anchored, mag.0, None),
-            HomeAction::Suspended => (HomeKind::Suspended, NONE, None),
-            HomeAction::PeerAnchored => (HomeKind::PeerAnchored, NONE, None),
+            HomeAction::Attached { link, lma } => (HomeKind::Attached, Some(lma), Some(link)),
+            HomeAction::Anchored { mag } => (HomeKind::Anchored, Some(mag), None),
+            HomeAction::Suspended => (HomeKind::Suspended, None, None),
+            HomeAction::PeerAnchored => (HomeKind::PeerAnchored, None, None),
         };
-        if tunnel != NONE && !self.tunnels.has(TunnelSlot(tunnel)) {
+        if tunnel.is_some_and(|tunnel| !self.tunnels.has(tunnel)) {
             return Outcome::Refused("tunnel");
         }
+        let tunnel = tunnel.map_or(NONE, |tunnel| tunnel.0);
         if link.is_some_and(|link| !self.links.has(link)) {
             return Outcome::Refused("link");
         }
@@ -164,13 +165,14 @@ impl State {
         path: PathSlot,
     ) -> Outcome {
         let (kind, tunnel) = match action {
-            PairAction::Send { tunnel } => (PairKind::Send, tunnel.0),
-            PairAction::Receive { tunnel } => (PairKind::Receive, tunnel.0),
-            PairAction::Local => (PairKind::Local, NONE),
+            PairAction::Send { tunnel } => (PairKind::Send, Some(tunnel)),
+            PairAction::Receive { tunnel } => (PairKind::Receive, Some(tunnel)),
+            PairAction::Local => (PairKind::Local, None),
         };
-        if tunnel != NONE && !self.tunnels.has(TunnelSlot(tunnel)) {
+        if tunnel.is_some_and(|tunnel| !self.tunnels.has(tunnel)) {
             return Outcome::Refused("tunnel");
         }
+        let tunnel = tunnel.map_or(NONE, |tunnel| tunnel.0);
         if !self.stats.has_path(path) {
             return Outcome::Refused("path");
         }

@@ -16,8 +16,14 @@ use crate::table::HomeKind;
 /// Packets between the one whose headers are read and the one whose headers are asked for.
 const AHEAD: usize = 4;
 
-/// A packet on its way through the stages: read, or decided already.
-type Step = Result<(Packet, Found), Verdict>;
+/// A packet on its way through the stages, filled in place.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    /// Decided by its headers alone; the rest is then of an earlier packet.
+    decided: Option<Verdict>,
+    packet: Packet,
+    found: Found,
+}
 
 /// The stages' memory between each other.
 pub(crate) struct Forwarder {
@@ -29,7 +35,7 @@ impl Forwarder {
     pub(crate) fn new(state: State) -> Self {
         Self {
             state,
-            steps: Box::new([const { Err(Verdict::Drop(DropReason::UnknownPort)) }; _]),
+            steps: Box::new([Step::default(); MAX_BURST_PACKETS]),
         }
     }
 
@@ -51,9 +57,9 @@ impl Forwarder {
         look_up(&mut self.state, steps);
         ask_for_templates(&self.state, steps);
         for ((buffer, step), verdict) in packets.iter_mut().zip(steps).zip(verdicts.iter_mut()) {
-            *verdict = match step {
-                Ok((packet, found)) => act(&mut self.state, packet, found, buffer),
-                Err(decided) => *decided,
+            *verdict = match step.decided {
+                None => act(&mut self.state, &step.packet, &step.found, buffer),
+                Some(decided) => decided,
             };
         }
     }
@@ -72,38 +78,46 @@ fn read<B: Buffer>(state: &mut State, port: u16, packets: &mut [B], steps: &mut 
         }
         let buffer = &mut packets[at];
         octets += buffer.octets() as u64;
-        steps[at] = read_one(state, port, buffer);
+        let step = &mut steps[at];
+        step.decided = read_one(state, port, buffer, step).err();
     }
     state.tally.add(Counter::RxPackets, packets.len() as u64);
     state.tally.add(Counter::RxBytes, octets);
 }
 
 #[inline(always)]
-fn read_one<B: Buffer>(state: &mut State, port: u16, buffer: &mut B) -> Step {
+fn read_one<B: Buffer>(
+    state: &State,
+    port: u16,
+    buffer: &mut B,
+    step: &mut Step,
+) -> Result<(), Verdict> {
     if !buffer.is_contiguous() {
         return Err(DropReason::Segmented.into());
     }
-    let packet = classify(&state.ground, port, buffer.data())?;
+    let packet = &mut step.packet;
+    classify(&state.ground, port, buffer.data(), packet)?;
     let end = usize::from(packet.ip_offset) + packet.ip_octets as usize;
     let padding = buffer.octets().saturating_sub(end);
     if padding > 0 {
         buffer.shrink_back(padding);
     }
-    let mut found = Found::NOTHING;
+    step.found = Found::NOTHING;
     let (source, destination) = asks_for(state.role, packet.origin);
     if source {
-        found.hashes[0] = state.homes.prefetch(packet.source, packet.ipv4);
+        step.found.hashes[0] = state.homes.prefetch(packet.source, packet.ipv4);
     }
     if destination {
-        found.hashes[1] = state.homes.prefetch(packet.destination, packet.ipv4);
+        step.found.hashes[1] = state.homes.prefetch(packet.destination, packet.ipv4);
     }
-    Ok((packet, found))
+    Ok(())
 }
 
 /// Looks homes and tunnels up and asks for their entries.
 #[inline(always)]
 fn look_up(state: &mut State, steps: &mut [Step]) {
-    for (packet, found) in steps.iter_mut().flatten() {
+    for step in steps.iter_mut().filter(|step| step.decided.is_none()) {
+        let (packet, found) = (&step.packet, &mut step.found);
         let (source, destination) = asks_for(state.role, packet.origin);
         if source {
             found.source = state
@@ -128,7 +142,8 @@ fn look_up(state: &mut State, steps: &mut [Step]) {
 /// Reads entries and asks for the templates and pairs that they lead to.
 #[inline(always)]
 fn ask_for_templates(state: &State, steps: &[Step]) {
-    for (packet, found) in steps.iter().flatten() {
+    for step in steps.iter().filter(|step| step.decided.is_none()) {
+        let (packet, found) = (&step.packet, &step.found);
         match packet.origin {
             Origin::Access => {
                 let Some(home) = state.homes.entry(found.source) else {

@@ -140,6 +140,13 @@ fn link_local_and_multicast_are_never_forwarded() {
 }
 
 #[test]
+fn what_was_sent_to_many_is_not_forwarded() {
+    let packet = V6::udp(MN1, CN).bytes();
+    let frame = ethernet([0xff; 6], mn_mac(1), 0x86dd, &packet);
+    dropped(ACCESS, &frame, DropReason::Multicast);
+}
+
+#[test]
 fn impossible_addresses_are_dropped() {
     let up = |source, destination| from_mn(1, &V6::udp(source, destination).bytes());
     dropped(ACCESS, &up("ff02::1", CN), DropReason::BadSource);

@@ -6,6 +6,7 @@ mod lma;
 mod local;
 mod mag;
 mod memory;
+mod model;
 mod run;
 mod update;
 

@@ -102,6 +102,7 @@ fn slots_out_of_range_are_refused_and_told() {
         home(MN1_HOME, attached(16, 0)),
         pair(MN1_HOME, MN2_HOME, send(8), 0),
         pair(MN1_HOME, MN2_HOME, send(0), 16),
+        home(MN1_HOME, anchored(u32::MAX)),
     ]);
     let told: Vec<_> = node
         .events()
@@ -118,12 +119,13 @@ fn slots_out_of_range_are_refused_and_told() {
         (4, "link"),
         (5, "tunnel"),
         (6, "path"),
+        (7, "tunnel"),
     ];
     assert_eq!(told, wanted);
-    assert_eq!(applied(&node, "refused"), 6);
+    assert_eq!(applied(&node, "refused"), 7);
     assert_eq!(
         node.handle.applied(),
-        6,
+        7,
         "a refused update is done with, too"
     );
 }
