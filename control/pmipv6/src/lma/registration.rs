@@ -267,7 +267,8 @@ impl LocalMobilityAnchor {
         if let Some(event) = event {
             self.node.after(number, Output::Notify(event));
         }
-        if moved || again {
+        // A registration anew by the same MAG: it has lost what it knew, or changed the MN's link.
+        if moved || again || update.hi != Some(UNCHANGED) {
             self.on_mn_moved(&homes, number);
         }
     }

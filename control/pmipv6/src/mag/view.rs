@@ -85,7 +85,13 @@ impl MobileAccessGateway {
                 pairs.map(|pair| path_view(path, pair, now))
             })
             .collect();
-        views.extend(self.hold_off.iter(now).map(|held| PathView {
+        let without = self.hold_off.iter(now).filter(|held| {
+            let towards = self
+                .paths
+                .find_towards(held.source, held.destination.addr());
+            towards.is_none()
+        });
+        views.extend(without.map(|held| PathView {
             source: held.source,
             destination: held.destination,
             method: "localized".to_owned(),

@@ -1,0 +1,10 @@
+//! MAG and LMA engines in one domain, in virtual time. A test reads like a packet trace and has in its
+//! name the row of the requirements that it proves.
+
+mod harness;
+mod lifetimes;
+mod messages;
+mod registration;
+mod security;
+mod single_lma;
+mod two_lmas;
