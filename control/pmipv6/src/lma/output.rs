@@ -7,7 +7,6 @@ use ipnet::IpNet;
 use super::LocalMobilityAnchor;
 use super::state::BindingId;
 use super::update::Update;
-use crate::io::UpdateNumber;
 use crate::wire::iana::{ipv4_status, status};
 use crate::wire::message::BindingAck;
 use crate::wire::options::ALL_ZERO_HNP;
@@ -41,10 +40,10 @@ impl LocalMobilityAnchor {
         }
     }
 
-    /// Accepts, once `number` is applied.
+    /// Accepts, once all updates so far are applied: a repeated PBU changes nothing, but what it asks for
+    /// may still be on its way to the workers.
     pub(super) fn acknowledge(
         &mut self,
-        number: UpdateNumber,
         id: BindingId,
         update: &Update,
         lifetime: u16,
@@ -78,7 +77,7 @@ impl LocalMobilityAnchor {
             options,
         };
         let output = self.node.message(update.source, Message::BindingAck(ack));
-        self.node.after(number, output);
+        self.node.after(self.node.last_update(), output);
     }
 
     /// Refuses at once; nothing has changed.

@@ -10,7 +10,7 @@ use super::config::Profile;
 use super::output::Ipv4Reply;
 use super::state::{BindingCacheEntry, BindingId, State, Timer};
 use super::update::Update;
-use crate::io::{Entry, Event, Output, UpdateNumber};
+use crate::io::{Entry, Event, Output};
 use crate::path::is_v6;
 use crate::wire::iana::handoff_indicator::UNCHANGED;
 use crate::wire::iana::{ipv4_status, status};
@@ -250,7 +250,7 @@ impl LocalMobilityAnchor {
                 });
             }
         }
-        self.acknowledge(number, id, update, lifetime, ipv4);
+        self.acknowledge(id, update, lifetime, ipv4);
         let event = match (new || (again && !moved), moved) {
             (true, _) => Some(Event::Attach {
                 mn_id,
@@ -302,10 +302,9 @@ impl LocalMobilityAnchor {
         let first = entry.state == State::Registered;
         entry.state = State::WaitingDeletion;
         let (homes, mn_id) = (entry.homes.clone(), entry.mn_id.clone());
-        let mut number: UpdateNumber = 0;
         if first {
             for home in &homes {
-                number = self.node.program(Entry::Suspend { home: *home });
+                self.node.program(Entry::Suspend { home: *home });
             }
             let delay = Duration::from_millis(self.config.min_delay_before_bce_delete_ms.into());
             self.timers.cancel(&Timer::Expire(id));
@@ -315,7 +314,7 @@ impl LocalMobilityAnchor {
                 reason: "deregistered".to_owned(),
             });
         }
-        self.acknowledge(number, id, update, 0, None);
+        self.acknowledge(id, update, 0, None);
     }
 
     /// The binding has ended without a word from its MAG.

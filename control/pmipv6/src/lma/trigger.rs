@@ -133,6 +133,24 @@ impl LocalMobilityAnchor {
         if let Err(status) = outcome {
             self.node.count("pmipv6.ro.refused");
             self.node.answer(0, asked, status, 0, echo(request));
+            self.forget_with_peer(asked.peer, request, status);
+        }
+    }
+
+    /// An LMA whose trigger is refused forgets the pair. So does the controller that refuses it: else it
+    /// would make the path again for its own MN, and the other MN's LMA would not maintain it.
+    fn forget_with_peer(&mut self, from: IpAddr, request: &RoRequest, status: u8) {
+        let final_status = matches!(
+            status,
+            ro_status::MN_NOT_ATTACHED | ro_status::NOT_ALLOWED | ro_status::INSUFFICIENT_RESOURCES
+        );
+        let known = Ends::parse(&request.options).and_then(|ends| self.find_shared(&ends));
+        let Some(id) = known.filter(|_| final_status) else {
+            return;
+        };
+        let role = self.paths.get(id).map(|path| path.role);
+        if role == Some(Role::Controller { peer: from }) {
+            self.take_down(id, "peer", false);
         }
     }
 

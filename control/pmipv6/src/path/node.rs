@@ -14,6 +14,8 @@ use crate::wire::iana::binding_error_status::UNRECOGNIZED_MH_TYPE;
 use crate::wire::message::{BindingError, RoAck, RoKind, RoRequest};
 use crate::wire::{Message, MobilityOption, WireError};
 
+/// First status that refuses.
+const FIRST_REFUSAL: u8 = 128;
 /// Most errors sent a second (RFC 6275 section 9.3.3: limited as ICMPv6 errors are).
 const ERRORS_PER_SECOND: u32 = 10;
 
@@ -216,7 +218,8 @@ impl<O: Copy> Node<O> {
         self.exchange.give_up_on(peer)
     }
 
-    /// Answers an RO request once `number` is applied; repeated, it gets the same answer (HL-4).
+    /// Answers an RO request once `number` is applied; repeated, it gets the same answer (HL-4). A success
+    /// waits for every update so far: it may stand on one that an earlier message caused.
     pub(crate) fn answer(
         &mut self,
         number: UpdateNumber,
@@ -233,7 +236,16 @@ impl<O: Copy> Node<O> {
             lifetime,
             options,
         };
+        let number = match status < FIRST_REFUSAL {
+            true => self.updates.last(),
+            false => number,
+        };
         self.defer(number, Deferred::Answer(asked, ack));
+    }
+
+    /// The last update so far: whoever waits for it waits for all.
+    pub(crate) fn last_update(&self) -> UpdateNumber {
+        self.updates.last()
     }
 
     /// Answers an RO request once everything that was programmed so far is applied.

@@ -73,6 +73,7 @@ impl Domain<'_> {
 
     /// An entry leads to a node of the domain, or nowhere.
     pub(super) fn check_entry(&mut self, node: NodeIndex, entry: &Entry) {
+        self.grants.programmed(node, entry, self.now);
         let leads_to = match entry {
             Entry::Attach { lma: to, .. }
             | Entry::PeerAnchor { lma: to, .. }

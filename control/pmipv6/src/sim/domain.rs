@@ -70,6 +70,8 @@ pub struct Domain<'a> {
     pub(super) rng_dataplane: Rng,
     pub(super) rng_mobile: Rng,
     pub(super) nodes_down: usize,
+    /// An LMA has lost its bindings in this run.
+    pub(super) anchor_crashed: bool,
     /// Since when no node is down and no partition stands.
     pub(super) calm_since: Micros,
     /// Since when packets follow each other closely, because something has just happened.
@@ -117,6 +119,7 @@ impl<'a> Domain<'a> {
             rng_dataplane: rng.fork(3),
             rng_mobile: rng.fork(4),
             nodes_down: 0,
+            anchor_crashed: false,
             calm_since: 0,
             stirred_at: 0,
             grants: Grants::default(),

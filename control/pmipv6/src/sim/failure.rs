@@ -2,7 +2,7 @@
 
 use super::domain::Domain;
 use super::event::Event;
-use super::layout::MobileIndex;
+use super::layout::{MobileIndex, Role};
 use super::network::{Faults, Micros, NodeIndex, SECOND};
 use super::node::Dataplane;
 
@@ -17,6 +17,7 @@ impl Domain<'_> {
             return;
         }
         self.nodes_down += 1;
+        self.anchor_crashed |= node.role == Role::Lma;
         node.incarnation += 1;
         node.dataplane = Dataplane::new(workers);
         node.wake_at = None;

@@ -159,6 +159,12 @@ impl Domain<'_> {
             Some(mobile) if mobile == packet.destination => Fate::Delivered {
                 localized: !packet.anchored,
             },
+            // An LMA that lost its bindings gave the home to another MN.
+            Some(mobile)
+                if self.anchor_crashed && self.mobiles[mobile].homes.contains(&packet.to) =>
+            {
+                Fate::Lost(Loss::HomeReassigned)
+            }
             Some(_) => Fate::WrongNode,
         };
         self.finish(packet, at, fate);

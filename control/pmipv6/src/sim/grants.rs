@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
+use crate::io::Entry;
 use crate::wire::Message;
 
 use super::layout::{Layout, Timers};
@@ -55,6 +56,14 @@ impl Grants {
             let key = (node, one.min(other), one.max(other));
             let until = until + Timers::RECEIVING_GRACE;
             extend(self.pairs.entry(key).or_default(), until);
+        }
+    }
+
+    /// A node programs an entry: the message that grants it follows when the entry is applied.
+    pub(super) fn programmed(&mut self, node: NodeIndex, entry: &Entry, now: Micros) {
+        if let Entry::Attach { home, .. } | Entry::Bind { home, .. } = entry {
+            let slot = self.homes.entry((node, *home)).or_default();
+            extend(slot, now + LIFETIME_SLACK);
         }
     }
 

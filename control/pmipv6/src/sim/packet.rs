@@ -56,6 +56,8 @@ pub enum Loss {
     Suspended,
     /// Delivered on a link that the MN has left.
     LeftLink,
+    /// Delivered to the MN that has the destination's home now.
+    HomeReassigned,
     /// The network could not carry it.
     Partitioned,
     /// The node was down.
