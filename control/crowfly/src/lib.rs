@@ -2,4 +2,7 @@
 
 pub mod config;
 pub mod ctl;
+pub mod net;
+pub mod program;
+pub mod runtime;
 pub mod socket;

@@ -487,6 +487,11 @@ pub trait Engine {
     fn peers(&self, now: Now) -> Vec<PeerView>;
     /// Every counter by dotted name (`pmipv6.rx.pba`, `pmipv6.drop.stale-sequence` ...), ordered by name.
     fn counters(&self) -> Vec<(&'static str, u64)>;
+    /// Takes over other settings of localized routing while it runs; paths that stand keep what they were
+    /// set up with. False: this engine needs a restart for that.
+    fn set_localized_routing(&mut self, _settings: &crate::path::Config) -> bool {
+        false
+    }
 }
 
 /// One peer, as operators see it.

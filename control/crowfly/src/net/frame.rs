@@ -127,7 +127,7 @@ pub(super) fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
 }
 
 /// Link-local address of a link-layer address (RFC 4291 appendix A).
-pub(super) fn link_local(mac: [u8; 6]) -> Ipv6Addr {
+pub(crate) fn link_local(mac: [u8; 6]) -> Ipv6Addr {
     let [a, b, c, d, e, f] = mac;
     let word = |high: u8, low: u8| u16::from_be_bytes([high, low]);
     Ipv6Addr::new(

@@ -28,10 +28,9 @@ pub use access::RouterAdvertisementConfig;
 pub use counters::Counters;
 
 use access::{AccessLinks, Advertisement};
-use frame::{
-    ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, link_local, multicast_mac,
-    solicited_node,
-};
+pub(crate) use frame::link_local;
+
+use frame::{ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, multicast_mac, solicited_node};
 use icmp::{IcmpError, TokenBucket};
 use neighbour::{Effect, Key, Neighbours};
 

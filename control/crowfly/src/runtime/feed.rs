@@ -1,0 +1,172 @@
+//! What goes into the engine, and what is done with what comes out.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use dataplane::{Inject, NextHop};
+use pmipv6::io::{Input, Output};
+
+use super::control::Control;
+use super::signalling;
+use crate::net::{Action, Net};
+use crate::program::NextHops;
+
+/// Neighbour discovery as the joint to the workers sees it.
+struct Hops<'a> {
+    net: &'a mut Net,
+    now: Duration,
+    actions: &'a mut Vec<Action>,
+}
+
+impl NextHops for Hops<'_> {
+    fn track(&mut self, remote: IpAddr) -> Option<NextHop> {
+        self.net.track(self.now, remote, self.actions)
+    }
+
+    fn untrack(&mut self, remote: IpAddr) {
+        self.net.untrack(self.now, remote, self.actions);
+    }
+}
+
+impl Control {
+    /// Carries out actions and feeds inputs until none is left. It ends: an input brings forth inputs of
+    /// its own only by a probe, which is answered once.
+    pub(super) fn settle(&mut self) {
+        loop {
+            for action in std::mem::take(&mut self.actions) {
+                self.act(action);
+            }
+            if let Some(input) = self.inbox.pop_front() {
+                self.feed(input);
+            } else if self.actions.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Transmit { port, frame } => self.transmit(port, &frame),
+            Action::MobilityHeader {
+                source,
+                destination,
+                octets,
+            } => {
+                let input = signalling::input(&self.numbering, source, destination, &octets);
+                match &input {
+                    Input::Message {
+                        source, message, ..
+                    } => {
+                        self.latency.received(self.clock.mono(), *source, message);
+                        tracing::debug!(%source, ?message, "received");
+                    }
+                    other => tracing::debug!(input = ?other, "received"),
+                }
+                // At once: a Parameter Problem quotes the packet that was handed out last.
+                self.feed(input);
+            }
+            Action::NextHop { remote, next_hop } => {
+                tracing::info!(%remote, resolved = next_hop.is_some(), "next hop");
+                self.program.set_next_hop(remote, next_hop);
+            }
+            Action::NetworkNextHop { next_hop } => {
+                tracing::info!(
+                    resolved = next_hop.is_some(),
+                    "next hop towards the network"
+                );
+                self.program.set_network_next_hop(next_hop);
+            }
+        }
+    }
+
+    fn transmit(&mut self, port: u16, frame: &[u8]) {
+        // One worker sends for control: the first.
+        let worker = self.program.fanout_mut().workers_mut().next();
+        let packet = self.mempool.alloc_copy(frame);
+        let sent = match (worker, packet) {
+            (Some(worker), Some(mbuf)) => worker.handle.inject(Inject { mbuf, port }).is_ok(),
+            _ => false,
+        };
+        if !sent {
+            self.inject_dropped += 1;
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        let mut outputs = Vec::new();
+        self.engine.handle(self.clock.now(), input, &mut outputs);
+        for output in outputs {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        let now = self.clock.mono();
+        let actions = &mut self.actions;
+        match output {
+            Output::Send {
+                source,
+                destination,
+                message,
+            } => {
+                tracing::debug!(%destination, ?message, "sending");
+                let Some((from, to, octets)) =
+                    signalling::octets(&self.numbering, source, destination, &message)
+                else {
+                    tracing::error!(%source, %destination, ?message, "has no place on the wire");
+                    return;
+                };
+                self.latency.sent(now, destination, &message);
+                self.net
+                    .send_mobility_header(now, from, to, &octets, actions);
+            }
+            Output::ParameterProblem {
+                destination: IpAddr::V6(destination),
+                pointer,
+            } => {
+                self.net
+                    .parameter_problem(now, destination, pointer, actions);
+            }
+            // Signalling over IPv4 has no ICMPv6 to answer with.
+            Output::ParameterProblem { .. } => {}
+            Output::Program { number, entry } => {
+                let mut hops = Hops {
+                    net: &mut self.net,
+                    now,
+                    actions,
+                };
+                if let Err(refused) = self.program.carry_out(now, number, &entry, &mut hops) {
+                    tracing::error!(%refused, ?entry, "not programmed");
+                    self.raise("table-full", refused.to_string());
+                }
+            }
+            Output::Reply { token, result } => self.reply(token, result),
+            Output::Notify(event) => self.tell(&event),
+            Output::Advertise {
+                link,
+                prefixes,
+                link_local,
+                lifetime_s,
+            } => {
+                self.net
+                    .advertise(now, link, &prefixes, link_local, lifetime_s, actions);
+            }
+            Output::Withdraw {
+                link,
+                prefixes,
+                link_local,
+            } => {
+                self.net.withdraw(link, &prefixes, link_local, actions);
+            }
+            Output::Probe { local, remote } => {
+                let (packets, bytes) = self.program.activity(local, remote).unwrap_or_default();
+                self.inbox.push_back(Input::Activity {
+                    local,
+                    remote,
+                    packets,
+                    bytes,
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `config.reload`: reads the file again, applies what may change while the node runs, and refuses the
+//! rest by name.
+
+use super::control::Control;
+use super::wiring;
+use crate::config::{Change, Config, changes};
+use crate::socket::RpcError;
+use crate::socket::answer::Reloaded;
+
+impl Control {
+    /// Takes over what may change; what may not keeps its value.
+    pub(super) fn reload(&mut self) -> Result<Reloaded, RpcError> {
+        let new = Config::load(&self.options.config)
+            .map_err(|error| RpcError::refused("invalid-configuration", error.to_string()))?;
+        let routing = self.new_routing(&new);
+        let takes_routing = self
+            .engine
+            .set_localized_routing(&wiring::localized_routing(&routing));
+        let (applied, refused): (Vec<Change>, Vec<Change>) =
+            changes(&self.config, &new).into_iter().partition(|change| {
+                may_change(&change.key) && (takes_routing || change.key == LOG_FILTER)
+            });
+        if applied.iter().any(|change| change.key == LOG_FILTER) {
+            self.logging
+                .set(&new.log.filter)
+                .map_err(|reason| RpcError::refused("invalid-configuration", reason))?;
+            self.config.log = new.log;
+        }
+        if takes_routing {
+            self.config.localized_routing = routing.localized_routing;
+        }
+        for change in &applied {
+            tracing::info!(key = change.key, to = %change.to, "configuration changed");
+        }
+        Ok(Reloaded { applied, refused })
+    }
+
+    /// What runs, with that part of the new settings of localized routing that is the engine's.
+    fn new_routing(&self, new: &Config) -> Config {
+        let mut routing = self.config.clone();
+        let running = std::mem::replace(
+            &mut routing.localized_routing,
+            new.localized_routing.clone(),
+        );
+        routing.localized_routing.detect = running.detect;
+        routing.localized_routing.mag_requested = running.mag_requested;
+        routing
+    }
+}
+
+const LOG_FILTER: &str = "log.filter";
+const LOCALIZED_ROUTING: &str = "localized_routing.";
+
+/// Keys that a running node takes over. Detection is the workers', and they are told once.
+fn may_change(key: &str) -> bool {
+    let detection =
+        key.starts_with("localized_routing.detect") || key == "localized_routing.mag_requested";
+    key == LOG_FILTER || key.starts_with(LOCALIZED_ROUTING) && !detection
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_workers_are_told_once_needs_a_restart() {
+        assert!(may_change("log.filter") && may_change("localized_routing.enabled"));
+        for key in [
+            "localized_routing.detect.after_packets",
+            "localized_routing.mag_requested",
+            "role",
+        ] {
+            assert!(!may_change(key), "{key}");
+        }
+    }
+}

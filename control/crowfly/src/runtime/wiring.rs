@@ -1,0 +1,326 @@
+//! One configuration file, seen by each room: engine, workers, the box's own IP, the joint between them.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use dataplane::{DetectConfig, OwnAddress, RoleSet, WorkerConfig};
+use ipnet::IpNet;
+use pmipv6::io::Engine;
+use pmipv6::wire::Numbering;
+use pmipv6::{lma, mag, path};
+
+use crate::config::{self, Config, IdlePolicy, MhMode, PeerPrefix, PortRole, Role};
+use crate::net::{NetConfig, NetPort, RouterAdvertisementConfig};
+use crate::program::ProgramConfig;
+
+/// Octets that a tunnel adds (RFC 2473 section 3.1).
+const OUTER_HEADER_BYTES: u16 = 40;
+/// Path counters beyond the pairs: slots rest until the removal of their pair is applied.
+const SPARE_PATHS: u32 = 1024;
+/// Injected packets that a worker sends between two polls.
+const INJECTS_PER_ITERATION: usize = 32;
+
+/// A configured port that DPDK has: its number, and its link-layer address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Probed {
+    pub(super) number: u16,
+    pub(super) mac: [u8; 6],
+}
+
+/// The node's address towards its peers: LMAA or Proxy-CoA.
+pub(super) fn own_address(config: &Config) -> Ipv6Addr {
+    // The configuration's check asks for an address on every transport port.
+    config
+        .transport_addresses()
+        .next()
+        .map_or(Ipv6Addr::UNSPECIFIED, |(_, own)| own.addr())
+}
+
+/// How the RO messages are numbered.
+pub(super) fn numbering(config: &Config) -> Numbering {
+    Numbering {
+        mh_base: config.domain.mh_base,
+        rfc5096: config.domain.mh_mode == MhMode::Rfc5096,
+    }
+}
+
+/// The engine of the node's role; none for a role that this version has not.
+pub(super) fn engine(config: &Config, seed: u64) -> Option<Box<dyn Engine>> {
+    match config.role {
+        Role::Mag => {
+            let engine =
+                mag::MobileAccessGateway::new(mag_config(config, config.mag.as_ref()?), seed);
+            Some(Box::new(engine))
+        }
+        Role::Lma => {
+            let engine =
+                lma::LocalMobilityAnchor::new(lma_config(config, config.lma.as_ref()?), seed);
+            Some(Box::new(engine))
+        }
+        Role::Cn => None,
+    }
+}
+
+fn mag_config(config: &Config, mag: &config::Mag) -> mag::Config {
+    mag::Config {
+        address: own_address(config).into(),
+        lma: mag.lma.into(),
+        lma_by_mn_id: mag
+            .lma_of
+            .iter()
+            .map(|(mn, lma)| (mn.clone(), (*lma).into()))
+            .collect(),
+        binding_lifetime_s: mag.binding_lifetime_s,
+        re_registration_percent: mag.re_registration_percent,
+        initial_binding_ack_timeout_ms: mag.initial_bindack_timeout_ms,
+        max_binding_ack_timeout_ms: mag.max_bindack_timeout_ms,
+        attach_timeout_ms: mag.attach_command_timeout_ms,
+        fixed_link_local: Some(config.domain.fixed_mag_link_local_address),
+        enable_mag_local_routing: mag.enable_mag_local_routing,
+        timestamp_based_approach_in_use: config.domain.timestamp_based_approach_in_use,
+        lenient_binding_ack: mag.lenient_binding_ack,
+        max_bindings: config.limits.max_bindings as usize,
+        peers: path::Peers {
+            lmas: Vec::new(),
+            mags: prefixes(&mag.peer_mags),
+        },
+        require_protection: false,
+        localized_routing: localized_routing(config),
+    }
+}
+
+fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
+    let profile = |node: &config::MobileNode| lma::Profile {
+        hnps: node.hnps.clone(),
+        ipv4_hoa: node.ipv4_hoa,
+        enabled: node.enabled,
+        ipv6: node.ipv6,
+        ipv4: node.ipv4,
+        localized_routing: node.localized_routing,
+    };
+    let peer = |peer: &config::PeerLma| lma::PeerLma {
+        prefix: IpNet::V6(peer.prefix),
+        lma: peer.lma.into(),
+    };
+    lma::Config {
+        address: own_address(config).into(),
+        hnp_pools: lma.hnp_pools.clone(),
+        hnp_length: lma.hnp_length_bits,
+        ipv4_pools: lma.ipv4_pools.clone(),
+        profiles: lma
+            .mobile_nodes
+            .iter()
+            .map(|mn| (mn.mn_id.clone(), profile(mn)))
+            .collect(),
+        accept_unknown_mns: lma.accept_unknown_mns,
+        grant_requested_homes: lma.grant_requested_homes,
+        peers: path::Peers {
+            lmas: Vec::new(),
+            mags: prefixes(&lma.authorised_mags),
+        },
+        timestamp_validity_window_ms: lma.timestamp_validity_window_ms,
+        min_delay_before_bce_delete_ms: lma.min_delay_before_bce_delete_ms,
+        max_binding_lifetime_s: lma.max_binding_lifetime_s,
+        max_bindings: config.limits.max_bindings as usize,
+        peer_lmas: lma.peer_lmas.iter().map(peer).collect(),
+        require_protection: false,
+        localized_routing: localized_routing(config),
+    }
+}
+
+/// The part of both engines that is about paths.
+pub(super) fn localized_routing(config: &Config) -> path::Config {
+    let from = &config.localized_routing;
+    path::Config {
+        enabled: from.enabled,
+        lifetime_s: from.lifetime_s,
+        refresh_percent: from.refresh_percent,
+        setup_timeout_ms: from.setup_timeout_ms,
+        init_timeout_ms: from.init_timeout_ms,
+        trigger_timeout_ms: from.trigger_timeout_ms,
+        request_timeout_ms: from.request_timeout_ms,
+        refresh_timeout_ms: from.refresh_timeout_ms,
+        tries: from.tries,
+        max_paths: config.limits.max_paths as usize,
+        max_paths_per_mn: config.limits.max_paths_per_mn as usize,
+        hold_off_s: from.hold_off_s,
+        max_hold_off_s: from.hold_off_max_s,
+        receive_grace_s: from.receive_grace_s,
+        settle_s: from.settle_s,
+        incapable_s: from.incapable_s,
+        mag_requested: from.mag_requested,
+        denied: from.denied.clone(),
+        hand_back_s: from.hand_back_s,
+    }
+}
+
+fn prefixes(peers: &[PeerPrefix]) -> Vec<IpNet> {
+    peers.iter().map(|peer| IpNet::V6(peer.0)).collect()
+}
+
+/// What every worker is made of. Dual-stack mobile nodes have two homes each, a path has two pairs.
+pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
+    let (limits, dataplane) = (&config.limits, &config.dataplane);
+    let pairs = limits.max_paths.saturating_mul(2).max(2);
+    let link_locals = ports(config, probed).filter(|(port, _)| !port.has(PortRole::Access));
+    let link_locals = link_locals.map(|(_, probed)| OwnAddress {
+        port: probed.number,
+        address: crate::net::link_local(probed.mac),
+    });
+    let globals = ports(config, probed).flat_map(|(port, probed)| {
+        let number = probed.number;
+        port.addresses.iter().map(move |own| OwnAddress {
+            port: number,
+            address: own.addr(),
+        })
+    });
+    WorkerConfig {
+        role: match config.role {
+            Role::Mag => dataplane::Role::Mag,
+            Role::Lma => dataplane::Role::Lma,
+            Role::Cn => dataplane::Role::Cn,
+        },
+        burst_packets: dataplane.burst_packets.into(),
+        homes: limits.max_bindings.saturating_mul(2),
+        long_homes: limits.max_bindings,
+        pairs,
+        long_pairs: pairs / 2,
+        tunnels: limits.max_peers + 1,
+        links: limits.max_bindings,
+        paths: pairs.saturating_add(SPARE_PATHS),
+        updates_ring: dataplane.update_ring_entries as usize,
+        inject_ring: dataplane.inject_ring_entries as usize,
+        punt_ring: dataplane.punt_ring_entries as usize,
+        events_ring: dataplane.event_ring_entries as usize,
+        updates_per_iteration: dataplane.updates_per_iteration.into(),
+        injects_per_iteration: INJECTS_PER_ITERATION,
+        idle: match dataplane.idle_policy {
+            IdlePolicy::Busy => dataplane::IdlePolicy::Busy,
+            IdlePolicy::Sleep => dataplane::IdlePolicy::Sleep {
+                after_empty_polls: dataplane.idle_after_empty_polls,
+                sleep_us: dataplane.idle_sleep_us,
+            },
+        },
+        ports: ports(config, probed)
+            .map(|(port, probed)| port_role(port, probed))
+            .collect(),
+        own: globals.chain(link_locals).collect(),
+        access_link_local: Some(config.domain.fixed_mag_link_local_address),
+        access_mac: Some(config.domain.fixed_mag_link_layer_address.0),
+        detect: detect(config),
+    }
+}
+
+fn port_role(port: &config::Port, probed: Probed) -> dataplane::PortRole {
+    let roles = RoleSet {
+        access: port.has(PortRole::Access),
+        transport: port.has(PortRole::Transport),
+        network: port.has(PortRole::Network),
+    };
+    dataplane::PortRole {
+        port: probed.number,
+        roles,
+        mac: probed.mac,
+        mtu_bytes: port.mtu_bytes,
+    }
+}
+
+/// Detection costs a worker something a packet: it is on where the engine has use for it. An LMA's is
+/// always on, so that localized routing can be switched on while it runs.
+fn detect(config: &Config) -> DetectConfig {
+    let (routing, detect) = (&config.localized_routing, &config.localized_routing.detect);
+    let mag_detects = routing.enabled && routing.mag_requested
+        || config
+            .mag
+            .as_ref()
+            .is_some_and(|mag| mag.enable_mag_local_routing);
+    DetectConfig {
+        enabled: config.role == Role::Lma || mag_detects,
+        report_after_packets: detect.after_packets,
+        min_interval_ms: detect.min_report_interval_ms,
+        max_tracked_pairs: detect.max_tracked_pairs,
+        max_reports_per_s: detect.max_reports_per_s,
+    }
+}
+
+/// The box's own IP.
+pub(super) fn net(config: &Config, probed: &[Probed]) -> NetConfig {
+    let domain = &config.domain;
+    let port = |(port, probed): (&config::Port, Probed)| NetPort {
+        number: probed.number,
+        mac: probed.mac,
+        mtu_bytes: port.mtu_bytes,
+        addresses: port.addresses.clone(),
+        gateway: port.gateway,
+        access_link_local: port
+            .has(PortRole::Access)
+            .then_some(domain.fixed_mag_link_local_address),
+        transport: port.has(PortRole::Transport),
+        network: port.has(PortRole::Network),
+    };
+    let statics = ports(config, probed).flat_map(|(port, probed)| {
+        port.neighbours
+            .iter()
+            .map(move |known| (probed.number, known.address, known.mac.0))
+    });
+    let said = config
+        .mag
+        .as_ref()
+        .map(|mag| mag.router_advertisement.clone())
+        .unwrap_or_default();
+    NetConfig {
+        ports: ports(config, probed).map(port).collect(),
+        neighbours: statics.collect(),
+        max_neighbours: config.limits.max_neighbours_per_port as usize * config.ports.len(),
+        max_links: config.limits.max_bindings as usize,
+        router_advertisement: RouterAdvertisementConfig {
+            mac: domain.fixed_mag_link_layer_address.0,
+            autonomous: said.prefix_autonomous,
+            interval: Duration::from_secs(
+                (said.min_interval_s + said.max_interval_s)
+                    .div_ceil(2)
+                    .into(),
+            ),
+            router_lifetime: Duration::from_secs(said.router_lifetime_s.into()),
+            current_hop_limit: said.current_hop_limit,
+            mtu_bytes: tunnel_mtu_bytes(config).min(least_mtu_bytes(config, PortRole::Access)),
+        },
+        answer_into_tunnels: config.role == Role::Lma,
+    }
+}
+
+/// The joint: what all tunnels and links have in common, and the workers' bounds.
+pub(super) fn program(config: &Config, workers: &WorkerConfig) -> ProgramConfig {
+    ProgramConfig {
+        local: IpAddr::V6(own_address(config)),
+        hop_limit: config.dataplane.outer_hop_limit,
+        tunnel_mtu_bytes: tunnel_mtu_bytes(config),
+        access_mtu_bytes: least_mtu_bytes(config, PortRole::Access),
+        access_mac: config.domain.fixed_mag_link_layer_address.0,
+        homes: workers.homes,
+        pairs: workers.pairs,
+        tunnels: workers.tunnels,
+        links: workers.links,
+        paths: workers.paths,
+    }
+}
+
+fn tunnel_mtu_bytes(config: &Config) -> u16 {
+    least_mtu_bytes(config, PortRole::Transport).saturating_sub(OUTER_HEADER_BYTES)
+}
+
+fn least_mtu_bytes(config: &Config, role: PortRole) -> u16 {
+    let with_role = config.ports.iter().filter(|port| port.has(role));
+    with_role
+        .map(|port| port.mtu_bytes)
+        .min()
+        .unwrap_or(u16::MAX)
+}
+
+/// Configured ports with what DPDK says of them; both lists are in the configuration's order.
+fn ports<'a>(
+    config: &'a Config,
+    probed: &'a [Probed],
+) -> impl Iterator<Item = (&'a config::Port, Probed)> {
+    config.ports.iter().zip(probed.iter().copied())
+}
