@@ -173,8 +173,8 @@ impl Neighbours {
         self.arm(until);
     }
 
-    /// A Neighbour Solicitation told the sender's link-layer address (RFC 4861 section 7.2.3). It
-    /// updates what is there and makes no new entry: strangers cannot fill the cache.
+    /// A Neighbour Solicitation told the sender's link-layer address (RFC 4861 section 7.2.3). A new entry
+    /// is made only while there is room: strangers cannot push out a neighbour.
     pub(super) fn solicited_by(
         &mut self,
         now: Duration,
@@ -182,7 +182,18 @@ impl Neighbours {
         mac: [u8; 6],
         out: &mut Vec<Effect>,
     ) {
-        self.advertised(now, key, Some(mac), (false, true), out);
+        if self.entries.contains_key(&key) {
+            return self.advertised(now, key, Some(mac), (false, true), out);
+        }
+        if self.entries.len() < self.capacity {
+            let neighbour = Neighbour {
+                state: State::Stale { mac },
+                tracked: false,
+                queue: VecDeque::new(),
+                used: now,
+            };
+            self.entries.insert(key, neighbour);
+        }
     }
 
     /// Does what is due.
@@ -507,5 +518,31 @@ mod tests {
         cache.set_static(key(5), MAC);
         cache.advertised(at(1), key(5), Some([9; 6]), SOLICITED, &mut out);
         assert_eq!(cache.mac(key(5)), Some(MAC));
+    }
+
+    #[test]
+    fn who_solicits_us_is_known_from_then_on_and_probed_when_used() {
+        let (mut cache, mut out) = (Neighbours::new(1), Vec::new());
+        cache.solicited_by(at(0), key(1), MAC, &mut out);
+        assert_eq!((cache.mac(key(1)), out.len()), (Some(MAC), 0));
+        cache.send(at(0), key(1), vec![1], &mut out);
+        let probe = Effect::Solicit {
+            key: key(1),
+            mac: Some(MAC),
+        };
+        let sent = Effect::Send {
+            key: key(1),
+            mac: MAC,
+            packet: vec![1],
+        };
+        assert_eq!(out, [probe, sent]);
+    }
+
+    #[test]
+    fn who_solicits_us_pushes_nobody_out() {
+        let (mut cache, mut out) = (Neighbours::new(1), Vec::new());
+        cache.solicited_by(at(0), key(1), MAC, &mut out);
+        cache.solicited_by(at(0), key(2), MAC, &mut out);
+        assert_eq!((cache.mac(key(1)), cache.mac(key(2))), (Some(MAC), None));
     }
 }

@@ -306,7 +306,8 @@ impl Net {
             return;
         };
         self.counters.rx_neighbour_solicit += 1;
-        if let Some(mac) = mac {
+        // An access link has its one MN's address from its registration.
+        if let Some(mac) = mac.filter(|_| !self.is_access(envelope.port)) {
             let mut effects = Vec::new();
             self.neighbours
                 .solicited_by(now, (envelope.port, ip.src_addr), mac, &mut effects);
