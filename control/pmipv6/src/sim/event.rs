@@ -184,7 +184,7 @@ impl Domain<'_> {
             return;
         }
         let before = node.dataplane.applied();
-        let applied = node.dataplane.apply_next(worker);
+        let applied = node.dataplane.apply_next(self.now, worker);
         let rose = node.dataplane.applied() > before;
         if let Err((entry, why)) = applied {
             let text = format!("{}: {why}: {entry:?}", node.name);

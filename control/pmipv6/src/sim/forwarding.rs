@@ -201,6 +201,27 @@ impl Forwarding {
         }
     }
 
+    /// What is installed for a pair.
+    #[must_use]
+    pub fn of_pair(&self, (local, remote): PairKey) -> Vec<Entry> {
+        let key = (local, remote);
+        let receive = self.receive.get(&key).map(|peer| Entry::PathReceive {
+            local,
+            remote,
+            peer: *peer,
+        });
+        let send = self.send.get(&key).map(|peer| Entry::PathSend {
+            local,
+            remote,
+            peer: *peer,
+        });
+        let switched = self.local.get(&key).map(|()| Entry::PathLocal {
+            from: local,
+            to: remote,
+        });
+        [receive, send, switched].into_iter().flatten().collect()
+    }
+
     /// Counts a packet of a path.
     pub fn count(&mut self, key: PairKey, bytes: u64) {
         if let Some(usage) = self.usage.get_mut(&key) {
@@ -251,20 +272,6 @@ fn removed<T>(what: Option<T>) -> Result<(), Inconsistency> {
         Some(_) => Ok(()),
         None => Err(Inconsistency::NothingToRemove),
     }
-}
-
-/// Whether an entry takes something away.
-#[must_use]
-pub fn is_removal(entry: &Entry) -> bool {
-    matches!(
-        entry,
-        Entry::Detach { .. }
-            | Entry::Suspend { .. }
-            | Entry::Unbind { .. }
-            | Entry::PathReceiveRemove { .. }
-            | Entry::PathSendRemove { .. }
-            | Entry::PathLocalRemove { .. }
-    )
 }
 
 /// The homes that an entry is about.

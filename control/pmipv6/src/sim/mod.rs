@@ -44,7 +44,7 @@ pub use check::{Violation, ViolationKind};
 pub use domain::{Domain, Stats};
 pub use engines::{engine, lma_config, mag_config};
 pub use flow::host_in;
-pub use forwarding::{Bound, Forwarding, Inconsistency, PairKey, Usage, homes_of, is_removal};
+pub use forwarding::{Bound, Forwarding, Inconsistency, PairKey, Usage, homes_of};
 pub use layout::{ACCESS_PORT, Build, Layout, MobileIndex, Role, Timers};
 pub use mobile::{Mobile, Operation, Talk, Tally};
 pub use network::{Fate as MessageFate, Faults, Micros, Network, NodeIndex, SECOND};

@@ -7,13 +7,16 @@ use ipnet::IpNet;
 
 use crate::io::{Engine, Entry, UpdateNumber};
 
-use super::forwarding::{Forwarding, Inconsistency, PairKey, Usage, homes_of, is_removal};
+use super::forwarding::{Forwarding, Inconsistency, PairKey, Usage, homes_of};
 use super::layout::Role;
 use super::network::{Micros, SECOND};
 use super::rng::Rng;
 
 /// The dataplane reports a pair at most this often.
 pub const PAIR_REPORT_INTERVAL: Micros = SECOND / 10;
+
+/// Applied updates that are remembered.
+const HISTORY: usize = 256;
 
 /// One worker: its tables, and how far it is.
 #[derive(Debug, Default)]
@@ -37,8 +40,8 @@ pub struct Dataplane {
     last: UpdateNumber,
     /// Highest number that the engine was told of.
     notified: UpdateNumber,
-    /// When entries of a home or a pair were last taken away.
-    removed: BTreeMap<(IpNet, Option<IpNet>), Micros>,
+    /// Updates that every worker has applied, with the time, the latest ones.
+    history: VecDeque<(Micros, Entry)>,
     reports: BTreeMap<PairKey, (Micros, u64)>,
 }
 
@@ -51,7 +54,7 @@ impl Dataplane {
             pending: VecDeque::new(),
             last: 0,
             notified: 0,
-            removed: BTreeMap::new(),
+            history: VecDeque::new(),
             reports: BTreeMap::new(),
         }
     }
@@ -69,9 +72,6 @@ impl Dataplane {
         rng: &mut Rng,
     ) -> Result<Vec<Micros>, UpdateNumber> {
         let due = self.last + 1;
-        if is_removal(&entry) {
-            self.removed.insert(homes_of(&entry), now);
-        }
         self.last = number;
         self.pending.push_back((number, entry));
         let effective = self.workers.iter_mut().map(|worker| {
@@ -90,7 +90,7 @@ impl Dataplane {
     ///
     /// # Errors
     /// The entry that does not fit what the worker has.
-    pub fn apply_next(&mut self, worker: usize) -> Result<(), (Entry, Inconsistency)> {
+    pub fn apply_next(&mut self, now: Micros, worker: usize) -> Result<(), (Entry, Inconsistency)> {
         let worker = &mut self.workers[worker];
         let next = worker.applied + 1;
         let Some((first, _)) = self.pending.front() else {
@@ -104,7 +104,12 @@ impl Dataplane {
         worker.applied = next;
         let applied = self.applied();
         while self.pending.front().is_some_and(|(n, _)| *n <= applied) {
-            self.pending.pop_front();
+            if let Some((_, entry)) = self.pending.pop_front() {
+                self.history.push_back((now, entry));
+            }
+            if self.history.len() > HISTORY {
+                self.history.pop_front();
+            }
         }
         result.map_err(|why| (entry, why))
     }
@@ -131,23 +136,25 @@ impl Dataplane {
         self.pending.len()
     }
 
-    /// The first update that waits for a worker, is about nothing but these homes, and installs what the
-    /// worker does not have.
-    #[must_use]
-    pub fn awaited(&self, homes: &[IpNet]) -> Option<&(UpdateNumber, Entry)> {
-        self.pending.iter().find(|(_, entry)| {
-            let (one, other) = homes_of(entry);
-            let about = homes.contains(&one) && other.is_none_or(|other| homes.contains(&other));
-            about && self.workers.iter().any(|worker| !worker.table.has(entry))
-        })
+    /// Whether every worker has such an entry, or had it since: an answer may wait while the next update
+    /// is under way.
+    pub fn had(&self, since: Micros, entry: &Entry) -> bool {
+        self.workers.iter().all(|worker| worker.table.has(entry))
+            || self
+                .history
+                .iter()
+                .any(|(at, applied)| *at >= since && applied == entry)
     }
 
-    /// Whether something about nothing but these homes was taken away since.
-    #[must_use]
-    pub fn removed_since(&self, since: Micros, homes: &[IpNet]) -> bool {
-        self.removed.iter().any(|((one, other), at)| {
-            *at >= since && homes.contains(one) && other.is_none_or(|other| homes.contains(&other))
-        })
+    /// Installed entries about a pair that stand in every worker or stood since.
+    pub fn stood(&self, since: Micros, pair: PairKey) -> impl Iterator<Item = Entry> {
+        let now = self.workers[0].table.of_pair(pair);
+        let past = self.history.iter().filter(move |(at, _)| *at >= since);
+        let past = past.map(|(_, entry)| entry.clone());
+        now.into_iter()
+            .chain(past)
+            .filter(move |entry| homes_of(entry) == (pair.0, Some(pair.1)))
+            .filter(move |entry| self.had(since, entry))
     }
 
     /// The worker that carries a direction of a pair.

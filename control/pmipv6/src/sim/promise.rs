@@ -5,13 +5,14 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::io::Entry;
 use crate::wire::message::RoKind;
 use crate::wire::{Message, MobilityOption};
 
 use super::check::ViolationKind;
 use super::domain::Domain;
-use super::forwarding::Forwarding;
-use super::network::NodeIndex;
+use super::network::{Micros, NodeIndex, SECOND};
+use super::node::Dataplane;
 use super::trace::{describe, options_of, title};
 
 /// The homes that a message names, in its order.
@@ -50,27 +51,13 @@ impl Domain<'_> {
             return;
         }
         let homes = homes_in(message);
-        if let Some((number, entry)) = self.nodes[node].dataplane.awaited(&homes) {
-            let text = format!(
-                "{} sends {} before update {number} is applied: {entry:?}",
-                self.nodes[node].name,
-                title(message)
-            );
-            return self.violate(ViolationKind::Promise, text);
-        }
         if !self.is_first_answer(node, to, message) {
             return;
         }
-        let stands = self.nodes[node]
-            .dataplane
-            .workers
-            .iter()
-            .all(|worker| promise_stands(&worker.table, to, message, &homes));
-        // What stood and was taken away while the answer waited was promised in time all the same.
-        let waited = 2 * self.layout.lag_max_us;
+        // What stood and was replaced while the answer waited was promised in time all the same.
+        let waited = 3 * self.layout.lag_max_us + SECOND / 1_000;
         let since = self.now.saturating_sub(waited);
-        let removed = self.nodes[node].dataplane.removed_since(since, &homes);
-        if !stands && !removed {
+        if !promise_stands(&self.nodes[node].dataplane, since, to, message, &homes) {
             let text = format!(
                 "{} sends what does not stand: {}",
                 self.nodes[node].name,
@@ -104,12 +91,18 @@ impl Domain<'_> {
     }
 }
 
-fn promise_stands(table: &Forwarding, to: IpAddr, message: &Message, homes: &[IpNet]) -> bool {
+fn promise_stands(
+    dataplane: &Dataplane,
+    since: Micros,
+    to: IpAddr,
+    message: &Message,
+    homes: &[IpNet],
+) -> bool {
     let ack = match message {
         Message::BindingAck(_) => {
             return homes.iter().all(|home| {
-                let bound = table.bound.get(home);
-                bound.is_some_and(|bound| bound.proxy_coa == to && !bound.suspended)
+                let (home, proxy_coa) = (*home, to);
+                dataplane.had(since, &Entry::Bind { home, proxy_coa })
             });
         }
         Message::RoAck(ack) => ack,
@@ -120,13 +113,29 @@ fn promise_stands(table: &Forwarding, to: IpAddr, message: &Message, homes: &[Ip
     };
     let ends = [(one, other), (other, one)];
     match ack.kind {
-        RoKind::Setup => ends
-            .iter()
-            .any(|key| table.receive.get(key) == Some(&to) && table.send.get(key) == Some(&to)),
+        RoKind::Setup => ends.into_iter().any(|(local, remote)| {
+            let peer = to;
+            let receive = Entry::PathReceive {
+                local,
+                remote,
+                peer,
+            };
+            let send = Entry::PathSend {
+                local,
+                remote,
+                peer,
+            };
+            dataplane.had(since, &receive) && dataplane.had(since, &send)
+        }),
         RoKind::Init => {
-            ends.iter()
-                .any(|key| table.receive.contains_key(key) && table.send.contains_key(key))
-                || ends.iter().all(|key| table.local.contains_key(key))
+            let stands = |pair, which: fn(&Entry) -> bool| {
+                dataplane.stood(since, pair).any(|entry| which(&entry))
+            };
+            let receives = |entry: &Entry| matches!(entry, Entry::PathReceive { .. });
+            let sends = |entry: &Entry| matches!(entry, Entry::PathSend { .. });
+            let switches = |entry: &Entry| matches!(entry, Entry::PathLocal { .. });
+            let tunnelled = |pair| stands(pair, receives) && stands(pair, sends);
+            ends.into_iter().any(tunnelled) || ends.into_iter().all(|pair| stands(pair, switches))
         }
         _ => true,
     }
