@@ -321,13 +321,11 @@ impl LocalMobilityAnchor {
             self.hold_off.clear(a, b);
         }
         if let Some(asked) = asked {
-            self.node.answer(
-                0,
-                asked,
-                ro_status::SUCCESS,
-                lifetime_s,
-                ends.options(None, None),
-            );
+            // Tells the peer LMA from when on it must not believe an older trigger of ours (HL-17).
+            let timestamp = self.clock.tick(self.node.now.wall);
+            let options = ends.options(None, Some(timestamp));
+            self.node
+                .answer(0, asked, ro_status::SUCCESS, lifetime_s, options);
         }
         self.node.notify(Event::PathUp {
             source,

@@ -82,6 +82,13 @@ impl LocalMobilityAnchor {
         }
     }
 
+    /// It stays remembered until it must have ended; the next packet after the hold-off tries again.
+    pub(super) fn on_withdraw_silent(&mut self, id: PathId) {
+        if let Some(path) = self.paths.get_mut(id) {
+            path.request = None;
+        }
+    }
+
     /// RO Init or RO Trigger with lifetime 0. MAG-ADDR is mandatory in both (L-30).
     fn send_delete(
         &mut self,

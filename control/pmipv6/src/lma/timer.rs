@@ -46,7 +46,8 @@ impl LocalMobilityAnchor {
         match owner {
             Owner::Init(path) | Owner::Trigger(path) => self.on_set_up_unanswered(path, how),
             Owner::Withdraw(path) if how == Failure::KnowsNot => self.forget_path(path),
-            Owner::Withdraw(_) | Owner::Teardown => {}
+            Owner::Withdraw(path) => self.on_withdraw_silent(path),
+            Owner::Teardown => {}
         }
     }
 }

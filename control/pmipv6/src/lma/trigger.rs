@@ -77,6 +77,7 @@ impl LocalMobilityAnchor {
             return;
         };
         path.request = None;
+        path.remote_timestamp = timestamp(&ack.options).or(path.remote_timestamp);
         match ack.status {
             // HL-16: the peer keeps its own trigger, which makes us the controller when it comes.
             ro_status::ROLE_CONFLICT => self.forget_path(id),
@@ -272,26 +273,21 @@ impl LocalMobilityAnchor {
         let Some(path) = self.paths.get(id) else {
             return Ok(());
         };
-        match path.role {
-            Role::Single => Err(ro_status::PEER_NOT_AUTHORIZED),
-            Role::Delegated { controller } if controller != peer => {
-                Err(ro_status::PEER_NOT_AUTHORIZED)
-            }
-            Role::Delegated { .. } => {
-                let crossed = path.state == PathState::SettingUp && path.request.is_some();
-                if crossed && self.config.address < peer {
-                    return Err(ro_status::ROLE_CONFLICT);
-                }
-                Ok(())
-            }
-            Role::Controller { peer: before } if before != peer => {
-                Err(ro_status::PEER_NOT_AUTHORIZED)
-            }
-            Role::Controller { .. } => match (timestamp, path.remote_timestamp) {
-                (Some(now), Some(before)) if now <= before => Err(ro_status::STALE),
-                _ => Ok(()),
-            },
+        if path.role == Role::Single || Self::peer_of(path.role) != Some(peer) {
+            return Err(ro_status::PEER_NOT_AUTHORIZED);
         }
+        // Also a trigger of the controller's own from before it took control, overtaken.
+        if let (Some(now), Some(before)) = (timestamp, path.remote_timestamp)
+            && now <= before
+        {
+            return Err(ro_status::STALE);
+        }
+        let delegated = matches!(path.role, Role::Delegated { .. });
+        let crossed = delegated && path.state == PathState::SettingUp && path.request.is_some();
+        if crossed && self.config.address < peer {
+            return Err(ro_status::ROLE_CONFLICT);
+        }
+        Ok(())
     }
 
     /// RO Trigger with lifetime 0 (HL-21): the peer has no part in the path any more.

@@ -287,6 +287,23 @@ fn hl_16_ls_14_crossed_triggers_end_with_one_controller() {
 }
 
 #[test]
+fn hl_16_hl_17_crossed_trigger_that_comes_too_late_makes_no_second_controller() {
+    let mut domain = domain();
+    let (one, other) = attached(&mut domain);
+    domain.lose = lose(1, |sent| is_request(sent, RoKind::Trigger));
+    domain.talk("lma2", host(&other), host(&one));
+    let late = domain.trace[0].message.clone();
+    domain.talk("lma1", host(&one), host(&other));
+    assert_eq!(domain.states("lma1"), ["active"]);
+    domain.take_trace();
+    domain.inject("lma2", "lma1", late);
+    assert_eq!(domain.take_trace()[1], "lma1 > lma2 Trigger Ack status 135");
+    for node in ["lma1", "lma2"] {
+        assert_eq!(domain.paths(node)[0].controller, Some(address("lma2")));
+    }
+}
+
+#[test]
 fn l_8_l_44_each_mag_refreshes_at_its_own_lma() {
     let mut domain = domain();
     let (source, destination) = localized(&mut domain);
