@@ -140,4 +140,11 @@ impl Engine for LocalMobilityAnchor {
     fn counters(&self) -> Vec<(&'static str, u64)> {
         self.node.counters()
     }
+
+    fn set_localized_routing(&mut self, settings: &crate::path::Config) -> bool {
+        // Pairs that were refused under the old settings get another try under the new ones.
+        self.hold_off = HoldOff::new(settings);
+        self.config.localized_routing = settings.clone();
+        true
+    }
 }
