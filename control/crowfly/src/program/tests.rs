@@ -359,6 +359,39 @@ fn activity_counts_from_the_installation_of_the_path() {
     assert_eq!(program.activity(home(1), home(2)), Some((0, 0)));
 }
 
+#[test]
+fn a_paths_count_does_not_fall_when_one_half_of_it_ends() {
+    let worker = FakeWorker::with_ring(32);
+    let mut program = Program::new(config(8), vec![worker.clone()]);
+    let mut hops = FakeHops::default();
+    let (local, remote) = (home(1), home(2));
+    let entries = [
+        Entry::PathReceive {
+            local,
+            remote,
+            peer: peer(1),
+        },
+        Entry::PathSend {
+            local,
+            remote,
+            peer: peer(1),
+        },
+    ];
+    for (entry, number) in entries.iter().zip(1..) {
+        program
+            .carry_out(AT_START, number, entry, &mut hops)
+            .unwrap();
+    }
+    worker.0.borrow_mut().apply(8);
+    worker.0.borrow_mut().path_packets.extend([(0, 20), (1, 7)]);
+    assert_eq!(program.activity(local, remote), Some((27, 2700)));
+    let remove = Entry::PathSendRemove { local, remote };
+    program.carry_out(AT_START, 3, &remove, &mut hops).unwrap();
+    assert_eq!(program.activity(local, remote), Some((27, 2700)));
+    worker.0.borrow_mut().path_packets.insert(0, 21);
+    assert_eq!(program.activity(remote, local), Some((28, 2800)));
+}
+
 /// What the tables must hold in the end, in the protocol's nouns.
 #[derive(Debug, Default)]
 struct Model {

@@ -87,6 +87,9 @@ struct Pair {
     tunnel: Option<IpAddr>,
     path: u32,
     baseline: (u64, u64),
+    /// What the other direction had carried when it was removed and this one stayed: a path's count
+    /// never falls while half of it stands.
+    carried: (u64, u64),
 }
 
 /// The engine's number `engine` is applied once the workers' number `workers` is.
@@ -191,23 +194,25 @@ impl<W: WorkerPort> Program<W> {
     }
 
     /// Packets and bytes on the path between two homes, both directions, since it was installed; none
-    /// when there is no such path here.
+    /// when there is no such path here. The count never falls while a direction stands.
     pub fn activity(&self, local: IpNet, remote: IpNet) -> Option<(u64, u64)> {
-        let directions = [self.direction(local, remote), self.direction(remote, local)];
-        directions
+        let forth = self.pairs.get(&(local.trunc(), remote.trunc()));
+        let back = self.pairs.get(&(remote.trunc(), local.trunc()));
+        let counts = [forth, back]
             .into_iter()
             .flatten()
-            .reduce(|a, b| (a.0 + b.0, a.1 + b.1))
+            .map(|pair| self.count(pair));
+        counts.reduce(plus)
     }
 
-    /// Packets and bytes from one home to another since that direction was installed.
-    pub fn direction(&self, source: IpNet, destination: IpNet) -> Option<(u64, u64)> {
-        let pair = self.pairs.get(&(source.trunc(), destination.trunc()))?;
+    /// What a direction has carried since it was installed, and what the other one had when it went.
+    fn count(&self, pair: &Pair) -> (u64, u64) {
         let (packets, bytes) = self.fanout.path_counters(PathSlot(pair.path));
-        Some((
+        let since = (
             packets.wrapping_sub(pair.baseline.0),
             bytes.wrapping_sub(pair.baseline.1),
-        ))
+        );
+        plus(since, pair.carried)
     }
 
     /// The log towards the workers.
@@ -385,8 +390,8 @@ impl<W: WorkerPort> Program<W> {
         if old.is_none() && self.pairs.len() >= self.config.pairs as usize {
             return Err(Refused::PairsFull(self.config.pairs));
         }
-        let (path, baseline) = match old {
-            Some(old) => (old.path, old.baseline),
+        let (path, baseline, carried) = match old {
+            Some(old) => (old.path, old.baseline, old.carried),
             None => self.allocate_path()?,
         };
         let tunnel = match peer.map(|peer| self.acquire_tunnel(peer, hops)).transpose() {
@@ -417,6 +422,7 @@ impl<W: WorkerPort> Program<W> {
                 tunnel: peer,
                 path,
                 baseline,
+                carried,
             },
         );
         if let Some(remote) = old.and_then(|old| old.tunnel) {
@@ -444,6 +450,10 @@ impl<W: WorkerPort> Program<W> {
             return;
         };
         self.pairs.remove(&key);
+        let count = self.count(&old);
+        if let Some(other) = self.pairs.get_mut(&(key.1, key.0)) {
+            other.carried = plus(other.carried, count);
+        }
         let number = self.fanout.send(Update::PairClear {
             source: key.0,
             destination: key.1,
@@ -454,10 +464,11 @@ impl<W: WorkerPort> Program<W> {
         }
     }
 
-    fn allocate_path(&mut self) -> Result<(u32, (u64, u64)), Refused> {
+    /// A path's slot, what its counters are at, and nothing carried.
+    fn allocate_path(&mut self) -> Result<(u32, (u64, u64), (u64, u64)), Refused> {
         let full = Refused::PathsFull(self.config.paths);
         let slot = self.paths.allocate(self.fanout.applied()).ok_or(full)?;
-        Ok((slot, self.fanout.path_counters(PathSlot(slot))))
+        Ok((slot, self.fanout.path_counters(PathSlot(slot)), (0, 0)))
     }
 
     fn acquire_tunnel(
@@ -521,4 +532,8 @@ impl<W: WorkerPort> Program<W> {
             });
         }
     }
+}
+
+fn plus(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
+    (a.0 + b.0, a.1 + b.1)
 }

@@ -395,7 +395,8 @@ impl Control {
     /// Logs an event and tells the subscribers.
     pub(super) fn tell(&mut self, event: &Event) {
         match event {
-            Event::PathUp { setup_us, .. } => {
+            // 0: this node had no part in the set-up, or the path is back.
+            Event::PathUp { setup_us, .. } if *setup_us > 0 => {
                 self.latency
                     .record(super::latency::PATH_SETUP, Duration::from_micros(*setup_us));
             }
