@@ -80,16 +80,19 @@ enum PairKind {
     Local,
 }
 
+/// Packets and bytes.
+type Count = (u64, u64);
+
 /// What a pair points to, and from where its counters count.
 #[derive(Debug, Clone, Copy)]
 struct Pair {
     kind: PairKind,
     tunnel: Option<IpAddr>,
     path: u32,
-    baseline: (u64, u64),
+    baseline: Count,
     /// What the other direction had carried when it was removed and this one stayed: a path's count
     /// never falls while half of it stands.
-    carried: (u64, u64),
+    carried: Count,
 }
 
 /// The engine's number `engine` is applied once the workers' number `workers` is.
@@ -206,7 +209,7 @@ impl<W: WorkerPort> Program<W> {
     }
 
     /// What a direction has carried since it was installed, and what the other one had when it went.
-    fn count(&self, pair: &Pair) -> (u64, u64) {
+    fn count(&self, pair: &Pair) -> Count {
         let (packets, bytes) = self.fanout.path_counters(PathSlot(pair.path));
         let since = (
             packets.wrapping_sub(pair.baseline.0),
@@ -465,7 +468,7 @@ impl<W: WorkerPort> Program<W> {
     }
 
     /// A path's slot, what its counters are at, and nothing carried.
-    fn allocate_path(&mut self) -> Result<(u32, (u64, u64), (u64, u64)), Refused> {
+    fn allocate_path(&mut self) -> Result<(u32, Count, Count), Refused> {
         let full = Refused::PathsFull(self.config.paths);
         let slot = self.paths.allocate(self.fanout.applied()).ok_or(full)?;
         Ok((slot, self.fanout.path_counters(PathSlot(slot)), (0, 0)))
@@ -534,6 +537,6 @@ impl<W: WorkerPort> Program<W> {
     }
 }
 
-fn plus(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
+fn plus(a: Count, b: Count) -> Count {
     (a.0 + b.0, a.1 + b.1)
 }
