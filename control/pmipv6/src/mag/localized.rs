@@ -176,6 +176,7 @@ impl MobileAccessGateway {
                 lifetime_s: 0,
                 until: None,
                 asked: None,
+                promised: None,
                 setup: None,
                 refreshes: Vec::new(),
                 sending: false,
@@ -213,6 +214,7 @@ impl MobileAccessGateway {
             let options = old_ends.options(None, None);
             self.node.answer(0, asked, ro_status::STALE, 0, options);
         }
+        self.retract(id, ro_status::STALE);
         if moved || !same_halves {
             self.remove_send(id);
         }
@@ -290,6 +292,7 @@ impl MobileAccessGateway {
             peer: Some(path.peer),
             setup_us: now.saturating_sub(path.since).as_micros() as u64,
         };
+        path.promised = asked;
         self.arm_path(id);
         if let Some(asked) = asked {
             self.node
@@ -376,16 +379,19 @@ impl MobileAccessGateway {
         });
         let id = self.record(order, true);
         let lifetime_s = self.cap(order.lifetime_s, &order.ends.source.homes);
-        if let Some(path) = self.paths.get_mut(id) {
-            path.controller = None;
-            path.lifetime_s = lifetime_s;
-        }
         let mut number = 0;
         if !in_place {
             self.install_receive(id);
             number = self.install_send(id);
         }
+        if let Some(path) = self.paths.get_mut(id) {
+            path.controller = None;
+            path.lifetime_s = lifetime_s;
+        }
         self.activate(id, number);
+        if let Some(path) = self.paths.get_mut(id) {
+            path.promised = Some(asked);
+        }
         let status = if in_place {
             ro_status::ALREADY_IN_PLACE
         } else {

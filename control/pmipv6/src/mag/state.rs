@@ -90,6 +90,8 @@ pub(super) struct Path {
     pub(super) until: Option<Duration>,
     /// The RO Init that waits for its acknowledgement.
     pub(super) asked: Option<Asked>,
+    /// The request whose success waits for its updates.
+    pub(super) promised: Option<Asked>,
     /// Our RO Setup that waits for its acknowledgement.
     pub(super) setup: Option<RequestId>,
     /// Our RO Refreshes that wait for theirs.

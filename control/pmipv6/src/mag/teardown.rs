@@ -55,7 +55,8 @@ impl MobileAccessGateway {
             self.node
                 .answer(number, asked, ro_status::MN_NOT_ATTACHED, 0, options);
         }
-        if was_up {
+        let told = !self.retract(id, ro_status::MN_NOT_ATTACHED);
+        if was_up && told {
             self.node.notify(Event::PathDown {
                 source,
                 destination,
@@ -118,6 +119,10 @@ impl MobileAccessGateway {
         timestamp: Option<u64>,
     ) {
         let Some(id) = self.paths.find(ends) else {
+            // Should it have overtaken the set-up that it ends, that one is stale (HL-17).
+            if let Some(timestamp) = timestamp.filter(|t| self.order.is_newer(ends, *t)) {
+                self.order.note(self.node.mono(), ends, timestamp);
+            }
             return self
                 .node
                 .answer(0, asked, ro_status::NO_SUCH_STATE, 0, echo(request));
@@ -213,7 +218,8 @@ impl MobileAccessGateway {
         if let Some(asked) = asked {
             self.node.answer(number, asked, status, 0, options);
         }
-        if was_up {
+        let told = !self.retract(id, status);
+        if was_up && told {
             self.node.notify(Event::PathDown {
                 source,
                 destination,
@@ -222,6 +228,21 @@ impl MobileAccessGateway {
         }
         self.drop_path(id);
         number
+    }
+
+    /// Takes back what was to be said about a path once its updates are applied. True if operators had
+    /// not been told of it yet.
+    pub(super) fn retract(&mut self, id: PathId, status: u8) -> bool {
+        let Some(path) = self.paths.get_mut(id) else {
+            return false;
+        };
+        let (promised, pair) = (path.promised.take(), path.ends.shown());
+        if let Some(asked) = promised {
+            self.node.retract(asked, status);
+        }
+        self.node.retract_event(|event| {
+            matches!(event, Event::PathUp { source, destination, .. } if (*source, *destination) == pair)
+        })
     }
 
     pub(super) fn cancel_requests(&mut self, id: PathId) {

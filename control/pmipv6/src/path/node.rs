@@ -259,6 +259,24 @@ impl<O: Copy> Node<O> {
         self.answer(self.updates.last(), asked, status, lifetime, options);
     }
 
+    /// What was to be promised does not stand any more: the answer that waits becomes a refusal.
+    pub(crate) fn retract(&mut self, promised: Asked, status: u8) {
+        for deferred in self.updates.waiting_mut() {
+            if let Deferred::Answer(asked, ack) = deferred
+                && *asked == promised
+            {
+                (ack.status, ack.lifetime) = (status, 0);
+            }
+        }
+    }
+
+    /// Drops an event that waits; whether it did.
+    pub(crate) fn retract_event(&mut self, unwanted: impl Fn(&Event) -> bool) -> bool {
+        self.updates.drop_waiting(
+            |deferred| matches!(deferred, Deferred::Output(Output::Notify(event)) if unwanted(event)),
+        )
+    }
+
     /// Whether to act on an RO request; repeated ones are dealt with here.
     pub(crate) fn admit(&mut self, peer: IpAddr, request: &RoRequest) -> bool {
         match self.exchange.admit(self.now.mono, peer, request) {

@@ -45,6 +45,18 @@ impl<D> Updates<D> {
         None
     }
 
+    /// What is held back, to be changed before it goes out.
+    pub(crate) fn waiting_mut(&mut self) -> impl Iterator<Item = &mut D> {
+        self.waiting.values_mut()
+    }
+
+    /// Drops what is held back and `unwanted`; whether there was any.
+    pub(crate) fn drop_waiting(&mut self, unwanted: impl Fn(&D) -> bool) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|_, deferred| !unwanted(deferred));
+        self.waiting.len() < before
+    }
+
     /// Notes what is applied; a number that was never given out is not believed.
     pub(crate) fn applied(&mut self, number: UpdateNumber) -> bool {
         let believable = number <= self.last;

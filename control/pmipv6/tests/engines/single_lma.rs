@@ -588,3 +588,41 @@ fn packets_that_were_under_way_do_not_set_an_active_path_up_again() {
         "but a MAG that still sends them has lost it"
     );
 }
+
+#[test]
+fn house_rule_1_promise_whose_ground_has_gone_is_a_refusal() {
+    let mut domain = domain();
+    let (source, destination) = attached(&mut domain);
+    domain.held.insert(address("mag1"));
+    domain.talk("lma1", host(&source), host(&destination));
+    let mn_id = "mn1@lma1".to_owned();
+    domain.command("mag1", Command::Detach { mn_id });
+    domain.settle();
+    domain.take_trace();
+    domain.held.clear();
+    domain.input("mag1", Input::Timeout);
+    domain.settle();
+    let trace = domain.take_trace();
+    assert!(
+        trace.contains(&"mag1 > mag2 Setup Ack status 129".to_owned()),
+        "{trace:?}"
+    );
+    let about_paths =
+        |event: &(_, Event)| matches!(event.1, Event::PathUp { .. } | Event::PathDown { .. });
+    assert!(!domain.events.iter().any(about_paths), "it never was");
+    assert!(domain.table("mag1").has_no_path() && domain.table("mag2").has_no_path());
+}
+
+#[test]
+fn hl_17_goodbye_that_overtakes_its_setup_makes_it_stale() {
+    let mut domain = domain();
+    let (source, destination) = attached(&mut domain);
+    domain.lose = lose(1, |sent| is_request(sent, RoKind::Setup));
+    domain.talk("lma1", host(&source), host(&destination));
+    let late = domain.trace[1].message.clone();
+    domain.detach("mag2", "mn3@lma1");
+    domain.take_trace();
+    domain.inject("mag2", "mag1", late);
+    assert_eq!(domain.take_trace()[1], "mag1 > mag2 Setup Ack status 135");
+    assert!(domain.table("mag1").has_no_path());
+}
