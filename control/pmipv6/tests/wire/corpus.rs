@@ -1,6 +1,6 @@
 //! The fuzz targets over every file of their corpora.
 
-#[path = "../../../../fuzz/src/targets.rs"]
+#[path = "../../fuzz/src/targets.rs"]
 mod targets;
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ type Corpus = BTreeMap<String, Vec<u8>>;
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz/corpus")
+        .join("fuzz/corpus")
         .join(target)
 }
 
