@@ -401,6 +401,9 @@ struct Model {
 
 impl Model {
     fn apply(&mut self, entry: &Entry) {
+        if let Entry::PathLocalRemove { from, to } = *entry {
+            return self.remove((from, to), "local");
+        }
         match *entry {
             Entry::Attach { home, link, lma } => {
                 self.homes
@@ -434,7 +437,8 @@ impl Model {
             }
             Entry::PathReceiveRemove { local, remote } => self.remove((remote, local), "receive"),
             Entry::PathSendRemove { local, remote } => self.remove((local, remote), "send"),
-            Entry::PathLocalRemove { from, to } => self.remove((from, to), "local"),
+            // What the joint does not carry out.
+            _ => {}
         }
     }
 

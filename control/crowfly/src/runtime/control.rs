@@ -81,30 +81,62 @@ pub(super) struct Control {
     links_up: Vec<bool>,
     next_look: Duration,
     poll: Poll,
+    events: Events,
     requests: Vec<Request>,
     lcores: Lcores,
 }
 
-impl Control {
-    /// Joins what was started; opens the control socket.
+/// What can be refused before DPDK is started: nothing has to be ended then.
+pub(super) struct Prepared {
+    config: Config,
+    options: Options,
+    logging: Logging,
+    engine: Box<dyn Engine>,
+    poll: Poll,
+    server: Server,
+}
+
+impl Prepared {
+    /// Makes the engine and opens the control socket; requests wait there until the node runs.
     pub(super) fn new(
         config: Config,
         options: Options,
         logging: Logging,
-        started: Started,
     ) -> Result<Self, StartError> {
         let role = config.role.to_string();
         let engine = wiring::engine(&config, seed()?).ok_or(StartError::NoEngine(role))?;
         let poll = Poll::new()?;
         let limits = (&config.limits).into();
-        let server = Server::bind(
-            &options.control_socket,
-            limits,
-            poll.registry(),
-            SOCKET_TOKENS,
-        )?;
-        let program_config = wiring::program(&config, &started.worker_config);
+        let path = &options.control_socket;
+        let server = Server::bind(path, limits, poll.registry(), SOCKET_TOKENS)?;
         Ok(Self {
+            config,
+            options,
+            logging,
+            engine,
+            poll,
+            server,
+        })
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl Control {
+    /// Joins what was prepared and what was started.
+    pub(super) fn new(prepared: Prepared, started: Started) -> Self {
+        let Prepared {
+            config,
+            options,
+            logging,
+            engine,
+            poll,
+            server,
+        } = prepared;
+        let program_config = wiring::program(&config, &started.worker_config);
+        Self {
             clock: Clock::new(),
             engine,
             net: Net::new(wiring::net(&config, &started.probed)),
@@ -122,6 +154,7 @@ impl Control {
             links_up: vec![false; started.ports.len()],
             next_look: Duration::ZERO,
             poll,
+            events: Events::with_capacity(POLL_EVENTS),
             requests: Vec::new(),
             program: Program::new(program_config, started.workers),
             probed: started.probed,
@@ -130,7 +163,7 @@ impl Control {
             lcores: started.lcores,
             config,
             options,
-        })
+        }
     }
 
     /// Serves until `stop`, tells the peers, and ends everything in order.
@@ -326,13 +359,12 @@ impl Control {
         } else {
             wait
         };
-        let mut events = Events::with_capacity(POLL_EVENTS);
-        if let Err(error) = self.poll.poll(&mut events, Some(in_poll)) {
+        if let Err(error) = self.poll.poll(&mut self.events, Some(in_poll)) {
             // A signal: the loop sees what it was about.
             tracing::debug!(%error, "poll");
         }
-        let idle = events.is_empty();
-        for event in &events {
+        let idle = self.events.is_empty();
+        for event in &self.events {
             self.server.ready(event, &mut self.requests);
         }
         if idle && wait > in_poll {

@@ -24,8 +24,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 pub use options::{CommandLine, Options};
 pub use start::StartError;
 
-use crate::config::{Config, Role};
-use control::Control;
+use crate::config::Config;
+use control::{Control, Prepared};
 use logging::Logging;
 
 /// The node did not start.
@@ -72,17 +72,15 @@ pub fn main(args: Vec<String>) -> ExitCode {
 }
 
 fn run(config: Config, line: CommandLine) -> Result<(), StartError> {
-    if config.role == Role::Cn {
-        return Err(StartError::NoEngine(config.role.to_string()));
-    }
     let logging = Logging::start(&config.log.filter);
     die_loudly();
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register(signal, stop.clone())?;
     }
-    let started = start::start(&config, &line.eal)?;
-    Control::new(config, line.options, logging, started)?.run(&stop);
+    let prepared = Prepared::new(config, line.options, logging)?;
+    let started = start::start(prepared.config(), &line.eal)?;
+    Control::new(prepared, started).run(&stop);
     Ok(())
 }
 
