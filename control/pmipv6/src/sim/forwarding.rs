@@ -283,7 +283,18 @@ pub fn homes_of(entry: &Entry) -> (IpNet, Option<IpNet>) {
         | Entry::Bind { home, .. }
         | Entry::Suspend { home }
         | Entry::Unbind { home } => (home, None),
+        Entry::HandBackAccept {
+            source,
+            destination,
+            ..
+        }
+        | Entry::HandBackAcceptRemove {
+            source,
+            destination,
+        } => (source, Some(destination)),
         Entry::PathReceive { local, remote, .. }
+        | Entry::HandBack { local, remote, .. }
+        | Entry::HandBackRemove { local, remote }
         | Entry::PathReceiveRemove { local, remote }
         | Entry::PathSend { local, remote, .. }
         | Entry::PathSendRemove { local, remote } => (local, Some(remote)),

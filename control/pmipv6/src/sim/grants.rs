@@ -9,7 +9,7 @@ use crate::wire::Message;
 
 use super::layout::{Layout, Timers};
 use super::network::{Micros, NodeIndex, SECOND};
-use super::promise::homes_in;
+use super::promise::{homes_in, pairs_in};
 
 /// Slack of the lifetimes: the exchange that grants takes so long at most, and messages of it may be
 /// late in the network.
@@ -45,16 +45,17 @@ impl Grants {
             _ => return,
         };
         let binding = matches!(message, Message::BindingUpdate(_) | Message::BindingAck(_));
-        let homes = homes_in(message);
         let until = now + seconds * SECOND + LIFETIME_SLACK;
         if binding {
             let until = until + u64::from(layout.timers.delete_delay_s) * SECOND;
-            for home in homes {
+            for home in homes_in(message) {
                 extend(self.homes.entry((node, home)).or_default(), until);
             }
-        } else if let [one, .., other] = homes[..] {
+            return;
+        }
+        let until = until + Timers::RECEIVING_GRACE;
+        for (one, other) in pairs_in(message) {
             let key = (node, one.min(other), one.max(other));
-            let until = until + Timers::RECEIVING_GRACE;
             extend(self.pairs.entry(key).or_default(), until);
         }
     }

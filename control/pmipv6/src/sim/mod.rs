@@ -52,7 +52,7 @@ pub use node::{Dataplane, Node, PAIR_REPORT_INTERVAL, Worker};
 pub use packet::{
     Arrival, Fate, Loss, MAX_HOPS, PACKET_BYTES, Packet, Verdict, at_lma, at_mag, is_mobile,
 };
-pub use promise::{homes_in, is_promise};
+pub use promise::{homes_in, is_promise, pairs_in};
 pub use rng::Rng;
 pub use schedule::{Outcome, Schedule, kind_of};
 pub use shrink::{FAULTS, Selection, shrink};

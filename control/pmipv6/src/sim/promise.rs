@@ -11,6 +11,7 @@ use crate::wire::{Message, MobilityOption};
 
 use super::check::ViolationKind;
 use super::domain::Domain;
+use super::forwarding::PairKey;
 use super::network::{Micros, NodeIndex, SECOND};
 use super::node::Dataplane;
 use super::trace::{describe, options_of, title};
@@ -29,6 +30,27 @@ pub fn homes_in(message: &Message) -> Vec<IpNet> {
         _ => None,
     };
     options_of(message).iter().filter_map(home).collect()
+}
+
+/// The pairs of homes, source and destination, that an RO message names: of each family the first half
+/// is the source's (HL-9, HL-10; every MN of the simulator has one home of a family).
+#[must_use]
+pub fn pairs_in(message: &Message) -> Vec<PairKey> {
+    let homes = homes_in(message);
+    let (v4, v6): (Vec<IpNet>, Vec<IpNet>) =
+        homes.into_iter().partition(|home| home.addr().is_ipv4());
+    let halves = |homes: Vec<IpNet>| -> Vec<PairKey> {
+        let (sources, destinations) = homes.split_at(homes.len() / 2);
+        let cross = |source: &IpNet| {
+            let source = *source;
+            destinations
+                .iter()
+                .map(move |destination| (source, *destination))
+                .collect::<Vec<_>>()
+        };
+        sources.iter().flat_map(cross).collect()
+    };
+    halves(v6).into_iter().chain(halves(v4)).collect()
 }
 
 /// Whether a message promises a route.
@@ -50,14 +72,13 @@ impl Domain<'_> {
         if !is_promise(message) {
             return;
         }
-        let homes = homes_in(message);
         if !self.is_first_answer(node, to, message) {
             return;
         }
         // What stood and was replaced while the answer waited was promised in time all the same.
         let waited = 3 * self.layout.lag_max_us + SECOND / 1_000;
         let since = self.now.saturating_sub(waited);
-        if !promise_stands(&self.nodes[node].dataplane, since, to, message, &homes) {
+        if !promise_stands(&self.nodes[node].dataplane, since, to, message) {
             let text = format!(
                 "{} sends what does not stand: {}",
                 self.nodes[node].name,
@@ -91,16 +112,10 @@ impl Domain<'_> {
     }
 }
 
-fn promise_stands(
-    dataplane: &Dataplane,
-    since: Micros,
-    to: IpAddr,
-    message: &Message,
-    homes: &[IpNet],
-) -> bool {
+fn promise_stands(dataplane: &Dataplane, since: Micros, to: IpAddr, message: &Message) -> bool {
     let ack = match message {
         Message::BindingAck(_) => {
-            return homes.iter().all(|home| {
+            return homes_in(message).iter().all(|home| {
                 let (home, proxy_coa) = (*home, to);
                 dataplane.had(since, &Entry::Bind { home, proxy_coa })
             });
@@ -108,11 +123,20 @@ fn promise_stands(
         Message::RoAck(ack) => ack,
         _ => return true,
     };
-    let [one, .., other] = *homes else {
-        return true;
-    };
+    pairs_in(message)
+        .into_iter()
+        .all(|pair| pair_stands(dataplane, since, to, ack.kind, pair))
+}
+
+fn pair_stands(
+    dataplane: &Dataplane,
+    since: Micros,
+    to: IpAddr,
+    kind: RoKind,
+    (one, other): PairKey,
+) -> bool {
     let ends = [(one, other), (other, one)];
-    match ack.kind {
+    match kind {
         RoKind::Setup => ends.into_iter().any(|(local, remote)| {
             let peer = to;
             let receive = Entry::PathReceive {

@@ -62,6 +62,8 @@ impl Schedule {
         let mut layout = Layout::new(lmas, mags, rng.range(2, 5) as usize);
         layout.workers = rng.range(1, 3) as usize;
         layout.lag_max_us = [100, 2_000, 30_000, 300_000][rng.index(4)];
+        layout.ipv4 = rng.chance(250_000);
+        layout.mag_detection = rng.chance(200_000);
         let faults = random_faults(&mut rng);
         let failures = rng.chance(300_000);
         let mut schedule = Self {
