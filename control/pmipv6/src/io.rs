@@ -272,6 +272,42 @@ pub enum Entry {
         /// Destination home.
         to: IpNet,
     },
+    /// MAG: `local` has left and had a path (HL-34): its packets from `remote` that still come out of the
+    /// tunnel of `peer` go into the tunnel to `lma`.
+    HandBack {
+        /// The home that was here.
+        local: IpNet,
+        /// The other side's home.
+        remote: IpNet,
+        /// The other side's MAG.
+        peer: IpAddr,
+        /// The anchor of `local`.
+        lma: IpAddr,
+    },
+    /// MAG: the hand-back goes.
+    HandBackRemove {
+        /// The home that was here.
+        local: IpNet,
+        /// The other side's home.
+        remote: IpNet,
+    },
+    /// LMA: packets from `source` to `destination` are accepted from the tunnel of `from` too, where
+    /// `destination` was bound until just now, and forwarded to where it is bound (HL-34).
+    HandBackAccept {
+        /// Home of the sender, which is not at `from`.
+        source: IpNet,
+        /// Home of the MN that has moved.
+        destination: IpNet,
+        /// Its previous MAG.
+        from: IpAddr,
+    },
+    /// LMA: that goes.
+    HandBackAcceptRemove {
+        /// Home of the sender.
+        source: IpNet,
+        /// Home of the MN that has moved.
+        destination: IpNet,
+    },
     /// LMA: addresses in `prefix` are anchored at another LMA, so pairs with them are reported too.
     PeerAnchor {
         /// Prefix served by the peer.

@@ -279,6 +279,11 @@ impl<W: WorkerPort> Program<W> {
                 self.clear_pair(remote, local, PairKind::Receive, hops);
                 Ok(())
             }
+            // The workers do not hand back yet: such packets are dropped and counted as before.
+            Entry::HandBack { .. }
+            | Entry::HandBackRemove { .. }
+            | Entry::HandBackAccept { .. }
+            | Entry::HandBackAcceptRemove { .. } => Ok(()),
             Entry::PathLocalRemove { from, to } => {
                 self.clear_pair(from, to, PairKind::Local, hops);
                 Ok(())

@@ -9,6 +9,7 @@
 
 mod allocate;
 mod config;
+mod hand_back;
 mod input;
 mod localized;
 mod lookup;
@@ -62,6 +63,8 @@ pub struct LocalMobilityAnchor {
     hold_off: HoldOff,
     /// Timestamps of our decisions only grow (HL-17).
     clock: Clock,
+    /// Homes that have moved, and the far ends whose packets are accepted from the previous MAG (HL-34).
+    hand_backs: BTreeMap<IpNet, Vec<IpNet>>,
     started: bool,
 }
 
@@ -98,6 +101,7 @@ impl LocalMobilityAnchor {
             cursors: allocate::Cursors::default(),
             paths: PathTable::new(),
             clock: Clock::default(),
+            hand_backs: BTreeMap::new(),
             started: false,
         }
     }

@@ -267,6 +267,9 @@ impl LocalMobilityAnchor {
         if let Some(event) = event {
             self.node.after(number, Output::Notify(event));
         }
+        if moved {
+            self.accept_hand_back(&homes, old_mag);
+        }
         // A registration anew by the same MAG: it has lost what it knew, or changed the MN's link.
         if moved || again || update.hi != Some(UNCHANGED) {
             self.on_mn_moved(&homes, number);
@@ -340,6 +343,7 @@ impl LocalMobilityAnchor {
             return;
         };
         for home in &homes {
+            self.end_hand_back(home);
             self.homes.remove(home);
             self.node.program(Entry::Unbind { home: *home });
         }

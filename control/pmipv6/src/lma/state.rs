@@ -105,6 +105,8 @@ pub(super) enum Timer {
     Delete(BindingId),
     /// A path has ended.
     PathEnd(PathId),
+    /// Packets for an MN that has moved are not accepted from its previous MAG any more.
+    HandBackEnd(IpNet),
 }
 
 /// What an RO request of ours is about.

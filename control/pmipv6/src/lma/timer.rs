@@ -30,6 +30,7 @@ impl LocalMobilityAnchor {
                 Timer::Expire(id) => self.on_expire(id),
                 Timer::Delete(id) => self.delete(id),
                 Timer::PathEnd(id) => self.on_path_end(id),
+                Timer::HandBackEnd(home) => self.end_hand_back(&home),
             }
         }
         while let Some((peer, request, owner)) = self.node.next_silent() {

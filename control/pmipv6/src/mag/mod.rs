@@ -8,6 +8,7 @@
 
 mod command;
 mod config;
+mod hand_back;
 mod input;
 mod localized;
 mod output;
@@ -57,6 +58,8 @@ pub struct MobileAccessGateway {
     parked: Vec<(IpAddr, RoRequest)>,
     /// Pairs that an RO Request is out for.
     requested: BTreeSet<(IpNet, IpNet)>,
+    /// Homes that have left, and whose packets to them are handed back (HL-34).
+    hand_backs: BTreeMap<IpNet, Vec<IpNet>>,
     shutting_down: bool,
 }
 
@@ -77,6 +80,7 @@ impl MobileAccessGateway {
             clock: Clock::default(),
             parked: Vec::new(),
             requested: BTreeSet::new(),
+            hand_backs: BTreeMap::new(),
             shutting_down: false,
         }
     }

@@ -205,6 +205,7 @@ impl MobileAccessGateway {
         }
         let mut number = 0;
         for home in &homes {
+            self.end_hand_back(home);
             self.homes.insert(*home, mn_id.to_owned());
             if moved || !old_homes.contains(home) {
                 number = self.node.program(Entry::Attach {

@@ -149,6 +149,8 @@ pub(super) enum Timer {
     SendEnd(PathId),
     /// The receiving half of a path has ended.
     ReceiveEnd(PathId),
+    /// Packets for an MN that has left are not handed back any more.
+    HandBackEnd(IpNet),
 }
 
 /// What an RO request of ours is about.

@@ -28,8 +28,9 @@ impl MobileAccessGateway {
             // A home here may also be the far end of a path, seen from an MN that is still here.
             if local {
                 // The sending half first: what it sends asks for answers.
+                let lma = self.lmas_of(id).first().copied();
                 self.end_path(id, reason);
-                self.remove_receive(id);
+                self.hand_back(id, lma);
             }
         }
     }

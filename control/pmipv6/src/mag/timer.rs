@@ -37,6 +37,7 @@ impl MobileAccessGateway {
                 Timer::Probe(path) => self.on_probe(path),
                 Timer::SendEnd(path) => self.on_send_end(path),
                 Timer::ReceiveEnd(path) => self.on_receive_end(path),
+                Timer::HandBackEnd(home) => self.end_hand_back(&home),
             }
         }
         while let Some((peer, request, owner)) = self.node.next_silent() {

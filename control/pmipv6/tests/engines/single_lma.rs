@@ -626,3 +626,58 @@ fn hl_17_goodbye_that_overtakes_its_setup_makes_it_stale() {
     assert_eq!(domain.take_trace()[1], "mag1 > mag2 Setup Ack status 135");
     assert!(domain.table("mag1").has_no_path());
 }
+
+#[test]
+fn hl_34_previous_mag_hands_back_and_the_lma_accepts_for_a_while() {
+    let mut domain = domain();
+    let (source, destination) = localized(&mut domain);
+    domain.detach("mag1", "mn1@lma1");
+    domain.attach("mag3", "mn1@lma1", 3);
+    let back = Entry::HandBack {
+        local: source,
+        remote: destination,
+        peer: address("mag2"),
+        lma: address("lma1"),
+    };
+    let accept = Entry::HandBackAccept {
+        source: destination,
+        destination: source,
+        from: address("mag1"),
+    };
+    assert!(domain.entries.contains(&(address("mag1"), back)));
+    assert!(domain.entries.contains(&(address("lma1"), accept)));
+    domain.entries.clear();
+    domain.seconds(11);
+    let (local, remote) = (source, destination);
+    let over = Entry::HandBackRemove { local, remote };
+    let (source, destination) = (remote, local);
+    let no_more = Entry::HandBackAcceptRemove {
+        source,
+        destination,
+    };
+    assert!(domain.entries.contains(&(address("mag1"), over)));
+    assert!(domain.entries.contains(&(address("lma1"), no_more)));
+}
+
+#[test]
+fn hl_34_mn_that_comes_back_is_delivered_to_and_never_handed_back() {
+    let mut domain = domain();
+    let (source, destination) = localized(&mut domain);
+    domain.detach("mag1", "mn1@lma1");
+    domain.entries.clear();
+    domain.attach("mag1", "mn1@lma1", 3);
+    let at_mag1: Vec<&Entry> = domain
+        .entries
+        .iter()
+        .filter(|(at, _)| *at == address("mag1"))
+        .map(|(_, e)| e)
+        .collect();
+    let (local, remote) = (source, destination);
+    assert_eq!(at_mag1[0], &Entry::HandBackRemove { local, remote });
+    assert!(matches!(at_mag1[1], Entry::Attach { .. }));
+    let accepted = |(_, entry): &(_, Entry)| matches!(entry, Entry::HandBackAccept { .. });
+    assert!(
+        !domain.entries.iter().any(accepted),
+        "the LMA never saw it elsewhere"
+    );
+}
