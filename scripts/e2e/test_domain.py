@@ -30,7 +30,7 @@ class TheStory(WithDomain):
     def test_ls_1_l_3_l_32_l_33_l_34_one_lma_sets_up_a_path(self):
         self.tell(self.story.localize())
 
-    def test_the_direct_path_is_faster(self):
+    def test_the_direct_path_is_one_hop_shorter(self):
         self.tell(self.story.after())
 
     def test_ls_3_l_47_l_48_l_49_l_50_l_51_handover_keeps_the_path_direct(self):

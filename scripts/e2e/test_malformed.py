@@ -1,7 +1,8 @@
 """Malformed packets against running nodes: every one counted, none answered wrongly, none fatal.
 
-They come from a host on the transport network that is no node of the domain, under its own address
-(`stranger`) and under a peer's (`peer`: without ESP an address is all that tells one), and from an MN.
+They come under the address of a host on the transport network that is no node of the domain (`stranger`)
+and under a peer's (`peer`: without ESP an address is all that tells one), and from an MN. They are put on
+the target's own cable, because a bridge may look into a packet and drop it.
 Meanwhile MN1 and MN2 stay attached with a path; after each group bindings, paths and processes are as
 before, and at the end the pair still talks.
 """
@@ -16,7 +17,6 @@ from e2e.case import WithDomain
 from lab import mh, pcap
 from lab.capture import Capture
 from lab.domain import ADDRESS, FIXED_ROUTER
-from lab.host import INTERFACE
 from lab.inject import Intruder, Sender, ether, ipv6, mac_of
 from lab.shell import wait_for
 
@@ -80,13 +80,16 @@ class Malformed(WithDomain):
         capture = Capture(self.lab, self.domain.core, node.name,
                           f"{node.name}-replies-{len(self.lab.processes)}", "ip6")
         before = node.stats()
-        sent = self.intruder.sender.send(frames)
+        cable = Sender(self.domain.core, node.name)
+        sent = cable.send(frames)
+        cable.close()
         received = counted(node, before, "dataplane.rx.packets", sent)
         self.assertGreaterEqual(received, sent, "frames did not reach the node")
         if all_dropped:
             dropped = wait_dropped(node, before, sent)
             self.assertGreaterEqual(dropped, sent, f"{sent - dropped} of {sent} packets dropped without a counter")
         time.sleep(0.2)
+        self.assertEqual(0, unaccounted(node.stats(), before), "packets that were neither moved nor dropped by name")
         wrong = [said for packet in capture.packets() if packet.source == ADDRESS[node.name]
                  for said in [self.wrong_answer(packet, answers)] if said]
         capture.stop()
@@ -196,16 +199,16 @@ class Malformed(WithDomain):
 
     def test_l_75_an_mn_cannot_send_from_another_source(self):
         state, mag = self.state(), self.domain.mag1
-        sender = Sender(self.domain.mn1.space, INTERFACE)
+        sender, mac = Sender(self.domain.radio, "mag1"), self.domain.mn1.mac()
         router = str(FIXED_ROUTER)
-        neighbour = [(n["dst"], n.get("lladdr")) for n in self.neighbours(self.domain.mn1)]
-        self.assertIn((router, FIXED_MAC), neighbour)
+        table = json.loads(self.domain.mn1.execute("ip", "-j", "-6", "neigh", "show").stdout)
+        self.assertIn((router, FIXED_MAC), [(entry["dst"], entry.get("lladdr")) for entry in table])
         sources = ("2001:db8:1ff:1::1", str(self.there), "2001:db8:ee::2", str(ADDRESS["lma"]), "::", "ff02::1")
         packets = [ipv6(source, self.there, 59, b"spoofed") for source in sources]
         packets += [ipv6(self.here, self.there, 59, b"spoofed")[:length] for length in range(0, 40, 3)]
         link = Capture(self.lab, self.domain.core, "mag1", "mag1-spoofed", "ip6 proto 41")
         before = mag.stats()
-        sent = sender.send([ether(FIXED_MAC, sender.mac, packet) for packet in packets])
+        sent = sender.send([ether(FIXED_MAC, mac, packet) for packet in packets])
         self.assertGreaterEqual(wait_dropped(mag, before, sent), sent)
         leaked = [p for p in link.packets() if p.inner() and p.inner().payload == b"spoofed"]
         link.stop()
@@ -214,21 +217,16 @@ class Malformed(WithDomain):
         self.unharmed(state)
         self.said = f"{sent} packets"
 
-    def neighbours(self, host):
-        """The host's neighbour table."""
-
-        return json.loads(host.execute("ip", "-j", "-6", "neigh", "show").stdout)
-
     def test_an_mn_cannot_signal(self):
         """Mobility Headers and noise from the access link: dropped by name, nothing leaves towards the core."""
         state, mag, since = self.state(), self.domain.mag1, time.time()
-        sender = Sender(self.domain.mn1.space, INTERFACE)
+        sender, mac = Sender(self.domain.radio, "mag1"), self.domain.mn1.mac()
         packets = [packet for target in ("lma", "mag1", "mag2")
                    for packet in malformed.whole_messages(str(self.here), str(ADDRESS[target]))]
         packets += [packet for packet in malformed.whole_messages(str(self.here), FIXED_ROUTER)]
         before = mag.stats()
-        sent = sender.send([ether(FIXED_MAC, sender.mac, packet) for packet in packets])
-        sender.send(malformed.noise(self.random, FIXED_MAC, sender.mac))
+        sent = sender.send([ether(FIXED_MAC, mac, packet) for packet in packets])
+        sender.send(malformed.noise(self.random, FIXED_MAC, mac))
         sender.close()
         wait_dropped(mag, before, 1)
         time.sleep(0.3)
@@ -242,6 +240,15 @@ class Malformed(WithDomain):
         result = self.domain.mn1.ping(self.there, 50)
         self.assertEqual(0, result.lost)
         self.assertEqual(3, len({name for name, _ in self.domain.paths_anywhere()}))
+
+
+def unaccounted(stats, before):
+    """Packets that the workers have received and neither forwarded, nor given to control, nor dropped by name."""
+    risen = {name.removeprefix("dataplane."): value - before[name] for name, value in stats.items()
+             if name.startswith("dataplane.")}
+    ended = sum(value for name, value in risen.items()
+                if name == "forwarded.packets" or name.startswith(("punt.", "drop.")))
+    return risen["rx.packets"] - ended
 
 
 def counted(node, before, name, at_least):

@@ -21,7 +21,7 @@ class Ctl:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(limit_s)
         self.socket.connect(str(path))
-        self.lines = self.socket.makefile("r", encoding="utf-8")
+        self.rest = b""
         self.next_id = 1
 
     def __enter__(self):
@@ -32,7 +32,6 @@ class Ctl:
 
     def close(self):
         """Closes the connection."""
-        self.lines.close()
         self.socket.close()
 
     def send_line(self, line):
@@ -40,10 +39,13 @@ class Ctl:
         self.socket.sendall(line.encode() + b"\n")
 
     def receive(self):
-        """The next object from the node; EOFError when it hung up."""
-        line = self.lines.readline()
-        if not line:
-            raise EOFError("the node closed the connection")
+        """The next object from the node; EOFError when it hung up, TimeoutError when it says nothing."""
+        while b"\n" not in self.rest:
+            octets = self.socket.recv(65536)
+            if not octets:
+                raise EOFError("the node closed the connection")
+            self.rest += octets
+        line, _, self.rest = self.rest.partition(b"\n")
         return json.loads(line)
 
     def call(self, method, **params):

@@ -12,7 +12,7 @@ from .capture import spawn
 from .shell import Failure, run, wait_for
 
 INTERFACE = "eth0"
-_REPLY = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) .*time=([\d.]+) ms(.*)$")
+_REPLY = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) ttl=(\d+) time=([\d.]+) ms")
 _IPERF_PORT = 5201
 
 
@@ -24,6 +24,7 @@ class PingResult:
     sequences: list  # of the replies, in order of arrival
     times: list  # wall clock of each reply, seconds
     rtts_ms: list
+    hop_limits: set  # of the replies
     duplicates: int
 
     @property
@@ -125,12 +126,12 @@ class Ping:
             self.process = spawn(host.lab, words, stdout=out, stderr=subprocess.STDOUT)
 
     def replies(self):
-        """(time, sequence, rtt in ms) of the replies so far, duplicates included."""
+        """(time, sequence, rtt in ms, hop limit) of the replies so far, duplicates included."""
         found = []
         for line in self.path.read_text().splitlines():
             match = _REPLY.match(line)
             if match:
-                found.append((float(match[1]), int(match[2]), float(match[3])))
+                found.append((float(match[1]), int(match[2]), float(match[4]), int(match[3])))
         return found
 
     def finish(self, limit_s):
@@ -150,8 +151,8 @@ class Ping:
 
     def result(self):
         """What it saw; a request is counted as sent when ping says so or a later one was answered."""
-        seen, sequences, times, rtts, duplicates = set(), [], [], [], 0
-        for time, sequence, rtt in self.replies():
+        seen, sequences, times, rtts, hop_limits, duplicates = set(), [], [], [], set(), 0
+        for time, sequence, rtt, hop_limit in self.replies():
             if sequence in seen:
                 duplicates += 1
                 continue
@@ -159,6 +160,7 @@ class Ping:
             sequences.append(sequence)
             times.append(time)
             rtts.append(rtt)
+            hop_limits.add(hop_limit)
         summary = re.search(r"(\d+) packets transmitted", self.path.read_text())
         sent = int(summary[1]) if summary else max(seen, default=0)
-        return PingResult(sent, sequences, times, rtts, duplicates)
+        return PingResult(sent, sequences, times, rtts, hop_limits, duplicates)
