@@ -9,6 +9,7 @@
 
 mod allocate;
 mod config;
+mod detection;
 mod hand_back;
 mod input;
 mod localized;

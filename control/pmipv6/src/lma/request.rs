@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::LocalMobilityAnchor;
-use super::localized::Plan;
+use super::detection::Plan;
 use super::trigger::echo;
 use crate::io::{Answer, Token};
 use crate::path::{Asked, Ends, EndsExt};

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::LocalMobilityAnchor;
-use super::localized::{REFUSED, common};
+use super::detection::common;
+use super::localized::REFUSED;
 use super::state::{Owner, PathState, Role};
 use crate::io::UpdateNumber;
 use crate::path::{Asked, Draft, Ends, EndsExt, PathId, end};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::MobileAccessGateway;
-use super::localized::echo;
+use super::order::echo;
 use super::refresh::INFINITE;
 use super::state::{Owner, PathState, Timer};
 use crate::io::{Answer, Event, Token};
