@@ -58,6 +58,8 @@ impl MobileAccessGateway {
                 refreshes: Vec::new(),
                 sending: false,
                 receiving: false,
+                refresh_at: None,
+                goodbyes: 0,
                 counted: BTreeMap::new(),
                 since: now,
             }),
@@ -72,6 +74,7 @@ impl MobileAccessGateway {
             path.state = PathState::SettingUp;
             path.since = now;
             path.until = None;
+            path.goodbyes = 0;
             path.counted.clear();
         }
         id
@@ -108,6 +111,7 @@ impl MobileAccessGateway {
             return;
         };
         path.controller = Some(asked.peer);
+        path.refresh_at = None;
         path.lifetime_s = lifetime_s;
         path.asked = Some(asked);
         if order.mag == self.config.address {

@@ -37,8 +37,10 @@ impl MobileAccessGateway {
         }
         let lifetime = Duration::from_secs(path.lifetime_s.into());
         path.until = Some(now + lifetime);
-        self.timers
-            .set(Timer::Probe(id), now + lifetime * percent / 100);
+        let refresh_at = now + lifetime * percent / 100;
+        let refresh_at = path.refresh_at.map_or(refresh_at, |at| at.min(refresh_at));
+        path.refresh_at = Some(refresh_at);
+        self.timers.set(Timer::Probe(id), refresh_at);
         self.timers.set(Timer::SendEnd(id), now + lifetime);
         self.arm_receive_end(id);
     }
@@ -127,6 +129,7 @@ impl MobileAccessGateway {
             return;
         }
         path.lifetime_s = ack.lifetime;
+        path.refresh_at = None;
         let back = path.state == PathState::ReceivingOnly;
         path.state = PathState::Active;
         self.arm_path(id);
@@ -187,10 +190,7 @@ impl MobileAccessGateway {
         };
         match path.state {
             PathState::ReceivingOnly => self.end_path(id, "expired"),
-            PathState::Ending => {
-                self.remove_receive(id);
-                self.drop_path(id);
-            }
+            PathState::Ending => self.say_goodbye_again(id),
             PathState::SettingUp | PathState::Active => {}
         }
     }

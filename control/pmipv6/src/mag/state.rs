@@ -98,6 +98,10 @@ pub(super) struct Path {
     pub(super) refreshes: Vec<RequestId>,
     pub(super) sending: bool,
     pub(super) receiving: bool,
+    /// When our LMA is to be asked for more: it does not hear of the RO Setups that the peer sends.
+    pub(super) refresh_at: Option<Duration>,
+    /// How often the peer was told that the path has ended.
+    pub(super) goodbyes: u8,
     /// Packets per (local, remote) when the path was last refreshed.
     pub(super) counted: BTreeMap<(IpNet, IpNet), u64>,
     /// When the set-up began.

@@ -14,6 +14,8 @@ use crate::path::{Asked, Draft, Ends, EndsExt, PathId};
 use crate::wire::iana::ro_status;
 use crate::wire::message::{RoKind, RoRequest};
 
+/// How often a silent peer is told that a path has ended; about one lifetime lies between.
+const MAX_GOODBYES: u8 = 8;
 /// How long we go on receiving from a silent peer whose path had no end.
 const LONGEST_TAIL: Duration = Duration::from_secs(3_600);
 
@@ -31,6 +33,7 @@ impl MobileAccessGateway {
                 let lma = self.lmas_of(id).first().copied();
                 self.end_path(id, reason);
                 self.hand_back(id, lma);
+                self.drop_if_untold(id);
             }
         }
     }
@@ -78,6 +81,7 @@ impl MobileAccessGateway {
             return;
         }
         path.state = PathState::Ending;
+        path.goodbyes += 1;
         let draft = Draft {
             peer: path.peer,
             kind: RoKind::Setup,
@@ -97,18 +101,53 @@ impl MobileAccessGateway {
     /// The peer has stopped sending, or does not answer. A silent one may still send until its lifetime
     /// ends, so the receiving half stays that long.
     pub(super) fn on_goodbye_done(&mut self, id: PathId, answered: bool) {
+        let now = self.node.now.mono;
         let Some(path) = self.paths.get_mut(id) else {
             return;
         };
         path.setup = None;
-        let now = self.node.now.mono;
-        let over = path.until.is_some_and(|until| until <= now);
-        if answered || !path.receiving || over {
+        let over = !path.receiving || path.until.is_some_and(|until| until <= now);
+        let (infinite, lifetime_s) = (path.lifetime_s == INFINITE, path.lifetime_s);
+        let left = !path
+            .local_homes()
+            .iter()
+            .any(|home| self.homes.get(home).is_some());
+        if answered || left {
             self.remove_receive(id);
             self.drop_path(id);
-        } else if path.lifetime_s == INFINITE {
+        } else if infinite {
             self.timers.set(Timer::ReceiveEnd(id), now + LONGEST_TAIL);
+        } else if over {
+            self.remove_receive(id);
+            let again = now + self.receive_tail(lifetime_s);
+            self.timers.set(Timer::ReceiveEnd(id), again);
         }
+    }
+
+    /// Nobody is left here for the packets of a peer that does not answer.
+    fn drop_if_untold(&mut self, id: PathId) {
+        let waiting =
+            |path: &super::state::Path| path.state == PathState::Ending && path.setup.is_none();
+        if self.paths.get(id).is_some_and(waiting) {
+            self.drop_path(id);
+        }
+    }
+
+    /// A peer that nobody could reach may have been granted more by its own LMA, and would send to us for
+    /// ever: it is told until it answers.
+    pub(super) fn say_goodbye_again(&mut self, id: PathId) {
+        self.remove_receive(id);
+        let Some(path) = self.paths.get(id) else {
+            return;
+        };
+        if path.setup.is_some() {
+            return;
+        }
+        if path.goodbyes >= MAX_GOODBYES {
+            self.drop_path(id);
+            return;
+        }
+        self.say_goodbye(id, 0);
     }
 
     /// RO Setup with lifetime 0 from the other MAG: it does not send any more, so stop too.

@@ -251,3 +251,27 @@ fn hl_13_refresh_is_tried_again_and_failure_does_not_end_the_path_early() {
         Some("lma1 > mag1 Refresh Ack status 0")
     );
 }
+
+#[test]
+fn hl_33_peer_out_of_reach_is_told_when_it_is_back() {
+    let mut domain = domain();
+    let (source, destination) = localized(&mut domain);
+    let (mag1, mag2) = (address("mag1"), address("mag2"));
+    domain.lose = lose(u32::MAX, move |sent| {
+        [(mag1, mag2), (mag2, mag1)].contains(&(sent.source, sent.destination))
+    });
+    // MAG1 sends and refreshes; nothing reaches MAG2, which ends the path and can tell nobody.
+    for _ in 0..45 {
+        domain.carry("mag1", source, destination, 1);
+        domain.seconds(10);
+    }
+    assert_eq!(domain.table("mag1").send.len(), 1);
+    assert!(domain.table("mag2").has_no_path());
+    domain.lose = None;
+    domain.seconds(75);
+    assert!(
+        domain.table("mag1").has_no_path(),
+        "it does not send into the void for ever"
+    );
+    assert!(domain.paths("mag2").is_empty());
+}

@@ -584,3 +584,22 @@ fn hl_10_several_prefixes_are_a_cross_product() {
     let refused = |event: &(_, Event)| matches!(event.1, Event::PathRefused { .. });
     assert!(!domain.events.iter().any(refused));
 }
+
+#[test]
+fn hl_23_source_mag_refreshes_at_its_own_lma_whatever_the_destination_does() {
+    let mut domain = domain();
+    let (source, destination) = localized(&mut domain);
+    // LMA1 hears nothing of the destination's handover, so its clock runs on.
+    domain.seconds(150);
+    domain.attach("mag3", "mn2@lma2", 3);
+    domain.carry("mag1", source, destination, 1);
+    domain.take_trace();
+    domain.seconds(95);
+    let refreshed = domain.take_trace();
+    assert!(
+        refreshed.contains(&"mag1 > lma1 Refresh".to_owned()),
+        "{refreshed:?}"
+    );
+    domain.seconds(100);
+    assert_eq!(domain.states("lma1"), ["active"]);
+}
