@@ -46,20 +46,26 @@ impl LocalMobilityAnchor {
         }
     }
 
-    /// Packets of a pair whose path is known still come by: some are always under way while it comes up,
-    /// but after a while a MAG must have lost it.
+    /// Packets of a pair whose path is known still come by: some are always under way while it comes up
+    /// or follows an MN, also one that another LMA moves (HL-23). Where they go on, a MAG must have lost it.
     fn on_talks_again(&mut self, id: PathId) {
         let settle = Duration::from_secs(self.config.localized_routing.settle_s.into());
         let now = self.node.mono();
-        let Some(path) = self.paths.get(id) else {
+        let Some(path) = self.paths.get_mut(id) else {
             return;
         };
         let (source, destination) = path.ends.shown();
+        let since = match path.strays {
+            Some((first, last)) if now.saturating_sub(last) <= settle => first,
+            _ => now,
+        };
+        path.strays = Some((since, now));
+        let goes_on = now.saturating_sub(since) >= settle;
         let settled = path
             .up_since
             .is_none_or(|since| now.saturating_sub(since) >= settle);
         let pending = path.state == PathState::SettingUp || path.request.is_some();
-        if pending || !settled || self.hold_off.holds(now, source, destination) {
+        if pending || !settled || !goes_on || self.hold_off.holds(now, source, destination) {
             return self.node.count("pmipv6.lr.known-pair");
         }
         self.node.count("pmipv6.lr.set-up-again");

@@ -31,7 +31,10 @@ impl LocalMobilityAnchor {
                     destination,
                     from: previous,
                 });
-                self.hand_backs.entry(destination).or_default().push(source);
+                let sources = self.hand_backs.entry(destination).or_default();
+                if !sources.contains(&source) {
+                    sources.push(source);
+                }
                 self.timers.set(Timer::HandBackEnd(destination), end);
             }
         }

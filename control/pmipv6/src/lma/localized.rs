@@ -42,6 +42,7 @@ impl LocalMobilityAnchor {
             asked: None,
             since: self.node.mono(),
             up_since: None,
+            strays: None,
         })
     }
 
@@ -173,6 +174,7 @@ impl LocalMobilityAnchor {
         path.state = PathState::Active;
         path.lifetime_s = lifetime_s;
         path.up_since = Some(now);
+        path.strays = None;
         path.until = None;
         let (asked, ends) = (path.asked.take(), path.ends.clone());
         let (source, destination) = ends.shown();

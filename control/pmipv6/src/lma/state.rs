@@ -85,6 +85,8 @@ pub(super) struct Path {
     pub(super) since: Duration,
     /// When it was last acknowledged.
     pub(super) up_since: Option<Duration>,
+    /// The first and the last packet of the pair that came by all the same.
+    pub(super) strays: Option<(Duration, Duration)>,
 }
 
 impl HasEnds for Path {

@@ -36,7 +36,10 @@ impl MobileAccessGateway {
                 peer,
                 lma,
             });
-            self.hand_backs.entry(local).or_default().push(remote);
+            let remotes = self.hand_backs.entry(local).or_default();
+            if !remotes.contains(&remote) {
+                remotes.push(remote);
+            }
             let end = self.node.mono() + window;
             self.timers.set(Timer::HandBackEnd(local), end);
         }
