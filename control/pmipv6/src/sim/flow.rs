@@ -159,15 +159,20 @@ impl Domain<'_> {
             Some(mobile) if mobile == packet.destination => Fate::Delivered {
                 localized: !packet.anchored,
             },
-            // An LMA that lost its bindings gave the home to another MN.
-            Some(mobile)
-                if self.anchor_crashed && self.mobiles[mobile].homes.contains(&packet.to) =>
-            {
-                Fate::Lost(Loss::HomeReassigned)
-            }
+            Some(mobile) if self.is_reassigned(packet, mobile) => Fate::Lost(Loss::HomeReassigned),
             Some(_) => Fate::WrongNode,
         };
         self.finish(packet, at, fate);
+    }
+
+    /// The destination has left and its home is another MN's now; or an LMA that lost its bindings gave it
+    /// away.
+    fn is_reassigned(&self, packet: &Packet, here: MobileIndex) -> bool {
+        let gone = self.mobiles[packet.destination].settled_at.is_none();
+        let here = &self.mobiles[here];
+        // Its MAG knows of the home before the answer to its attachment tells us.
+        let owns = here.homes.contains(&packet.to) || here.settled_at.is_none();
+        (gone && owns) || self.anchor_crashed
     }
 
     fn finish(&mut self, packet: &Packet, at: NodeIndex, fate: Fate) {

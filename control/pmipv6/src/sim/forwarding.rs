@@ -41,6 +41,10 @@ pub struct Forwarding {
     pub send: BTreeMap<PairKey, IpAddr>,
     /// MAG: pairs switched locally, (from, to).
     pub local: BTreeMap<PairKey, ()>,
+    /// MAG: packets from a peer MAG for an MN that has left, with peer and anchor (HL-34).
+    pub hand_back: BTreeMap<PairKey, (IpAddr, IpAddr)>,
+    /// LMA: (source, destination) pairs whose packets may come back from a previous MAG (HL-34).
+    pub hand_back_accept: BTreeMap<PairKey, IpAddr>,
     /// LMA: prefixes of other LMAs.
     pub anchors: BTreeMap<IpNet, IpAddr>,
     usage: BTreeMap<PairKey, Usage>,
@@ -145,6 +149,30 @@ impl Forwarding {
                 self.needs_attach(from)?;
                 self.needs_attach(to)
             }
+            Entry::HandBack {
+                local,
+                remote,
+                peer,
+                lma,
+            } => {
+                self.hand_back.insert((local, remote), (peer, lma));
+                Ok(())
+            }
+            Entry::HandBackRemove { local, remote } => {
+                removed(self.hand_back.remove(&(local, remote)))
+            }
+            Entry::HandBackAccept {
+                source,
+                destination,
+                from,
+            } => {
+                self.hand_back_accept.insert((source, destination), from);
+                Ok(())
+            }
+            Entry::HandBackAcceptRemove {
+                source,
+                destination,
+            } => removed(self.hand_back_accept.remove(&(source, destination))),
             Entry::PathLocalRemove { from, to } => {
                 self.usage.remove(&(from, to));
                 removed(self.local.remove(&(from, to)))
@@ -198,6 +226,38 @@ impl Forwarding {
             } => self.send.get(&(local, remote)) == Some(&peer),
             Entry::PathLocal { from, to } => self.local.contains_key(&(from, to)),
             _ => true,
+        }
+    }
+
+    /// What stands where an entry is about to be applied.
+    #[must_use]
+    pub fn standing(&self, entry: &Entry) -> Option<Entry> {
+        match *entry {
+            Entry::Bind { home, .. } | Entry::Suspend { home } | Entry::Unbind { home } => {
+                let bound = self.bound.get(&home).filter(|bound| !bound.suspended)?;
+                let proxy_coa = bound.proxy_coa;
+                Some(Entry::Bind { home, proxy_coa })
+            }
+            Entry::PathReceive { local, remote, .. }
+            | Entry::PathReceiveRemove { local, remote } => {
+                let found = self.of_pair((local, remote));
+                found
+                    .into_iter()
+                    .find(|e| matches!(e, Entry::PathReceive { .. }))
+            }
+            Entry::PathSend { local, remote, .. } | Entry::PathSendRemove { local, remote } => {
+                let found = self.of_pair((local, remote));
+                found
+                    .into_iter()
+                    .find(|e| matches!(e, Entry::PathSend { .. }))
+            }
+            Entry::PathLocalRemove { from, to } => {
+                let found = self.of_pair((from, to));
+                found
+                    .into_iter()
+                    .find(|e| matches!(e, Entry::PathLocal { .. }))
+            }
+            _ => None,
         }
     }
 
@@ -258,6 +318,8 @@ impl Forwarding {
             + self.receive.len()
             + self.send.len()
             + self.local.len()
+            + self.hand_back.len()
+            + self.hand_back_accept.len()
     }
 
     /// Entries that are halves of paths.

@@ -118,6 +118,14 @@ fn uplink(table: &mut Forwarding, link: Link, from: IpNet, to: IpNet) -> Verdict
 
 fn downlink(table: &mut Forwarding, outer: IpAddr, from: IpNet, to: IpNet) -> Verdict {
     let Some((link, lma)) = table.attached.get(&to).copied() else {
+        // HL-34: the MN has left, and its peer's MAG does not know yet.
+        if let Some((_, lma)) = table
+            .hand_back
+            .get(&(to, from))
+            .filter(|(peer, _)| *peer == outer)
+        {
+            return Verdict::Anchor(*lma);
+        }
         return Verdict::Drop(Loss::DestinationNotAttached);
     };
     if outer == lma {
@@ -137,6 +145,9 @@ pub fn at_lma(table: &Forwarding, arrival: Arrival, from: IpNet, to: IpNet) -> V
         match table.bound.get(&from) {
             Some(bound) if bound.suspended => return Verdict::Drop(Loss::Suspended),
             Some(bound) if bound.proxy_coa == outer => {}
+            _ if table.hand_back_accept.get(&(from, to)) == Some(&outer) => {
+                return at_lma_handed_back(table, outer, to);
+            }
             _ => return Verdict::Drop(Loss::NotItsProxyCoa),
         }
     }
@@ -145,6 +156,16 @@ pub fn at_lma(table: &Forwarding, arrival: Arrival, from: IpNet, to: IpNet) -> V
         Some(bound) => Verdict::Anchor(bound.proxy_coa),
         None if arrival == Arrival::Network => Verdict::Drop(Loss::NotBound),
         None => Verdict::Route,
+    }
+}
+
+/// HL-34: on to where the MN is now, never back to where the packet came from.
+fn at_lma_handed_back(table: &Forwarding, from: IpAddr, to: IpNet) -> Verdict {
+    match table.bound.get(&to) {
+        Some(bound) if bound.suspended => Verdict::Drop(Loss::Suspended),
+        Some(bound) if bound.proxy_coa == from => Verdict::Drop(Loss::NotItsProxyCoa),
+        Some(bound) => Verdict::Anchor(bound.proxy_coa),
+        None => Verdict::Drop(Loss::NotBound),
     }
 }
 

@@ -9,9 +9,24 @@ use super::check::ViolationKind;
 use super::domain::Domain;
 use super::forwarding::Forwarding;
 use super::layout::{MobileIndex, Role};
+use super::network::SECOND;
 use super::packet::Fate;
 
+/// How often a moment without a backlog is looked for.
+const MOMENTS: usize = 20;
+
 impl Domain<'_> {
+    /// Runs on until no update waits for a worker, if there is such a moment soon.
+    pub fn run_until_applied(&mut self) {
+        let step = self.layout.lag_max_us + SECOND / 1_000;
+        for _ in 0..MOMENTS {
+            if self.nodes.iter().all(|node| node.dataplane.backlog() == 0) {
+                return;
+            }
+            self.run_until(self.now + step);
+        }
+    }
+
     /// The domain has come to rest: entries are where the MNs are, and everybody agrees.
     pub fn check_at_rest(&mut self) {
         let found = self
@@ -25,9 +40,11 @@ impl Domain<'_> {
     }
 
     fn owner_place(&self, home: IpNet) -> Option<(MobileIndex, IpAddr)> {
-        let owner = (0..self.mobiles.len()).find(|m| self.mobiles[*m].homes.contains(&home))?;
-        let place = self.mobiles[owner].place?;
-        Some((owner, self.nodes[place].address))
+        self.mobiles.iter().enumerate().find_map(|(owner, mobile)| {
+            let place = mobile.place?;
+            let owns = mobile.homes.contains(&home);
+            owns.then(|| (owner, self.nodes[place].address))
+        })
     }
 
     fn stale_entry(&self) -> Option<String> {

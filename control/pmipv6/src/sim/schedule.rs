@@ -230,6 +230,7 @@ impl Schedule {
         domain.run_until(last + 20 * SECOND);
         domain.heal_everything();
         domain.run_until(domain.now() + self.settle_time());
+        domain.run_until_applied();
         domain.check_at_rest();
         domain.hush_all();
         domain.all_leave();
