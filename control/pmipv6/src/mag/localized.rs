@@ -56,6 +56,7 @@ impl MobileAccessGateway {
                 promised: None,
                 setup: None,
                 refreshes: Vec::new(),
+                granted: None,
                 sending: false,
                 receiving: false,
                 refresh_at: None,

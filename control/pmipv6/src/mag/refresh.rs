@@ -102,6 +102,9 @@ impl MobileAccessGateway {
             return;
         };
         let options = path.ends.options(None, None);
+        if let Some(path) = self.paths.get_mut(id) {
+            path.granted = None;
+        }
         for lma in lmas {
             let draft = Draft {
                 peer: lma,
@@ -128,7 +131,12 @@ impl MobileAccessGateway {
             self.end_path(id, &format!("refresh refused: {status}"));
             return;
         }
-        path.lifetime_s = ack.lifetime;
+        // Both MNs here, under two LMAs: the one that grants less must be asked again in time.
+        let granted = path
+            .granted
+            .map_or(ack.lifetime, |other| other.min(ack.lifetime));
+        path.granted = Some(granted);
+        path.lifetime_s = granted;
         path.refresh_at = None;
         let back = path.state == PathState::ReceivingOnly;
         path.state = PathState::Active;

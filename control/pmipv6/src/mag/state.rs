@@ -96,6 +96,8 @@ pub(super) struct Path {
     pub(super) setup: Option<RequestId>,
     /// Our RO Refreshes that wait for theirs.
     pub(super) refreshes: Vec<RequestId>,
+    /// The least that was granted for them so far, seconds.
+    pub(super) granted: Option<u16>,
     pub(super) sending: bool,
     pub(super) receiving: bool,
     /// When our LMA is to be asked for more: it does not hear of the RO Setups that the peer sends.
