@@ -1,0 +1,71 @@
+//! Random schedules of whole domains.
+//!
+//! `CROWFLY_SIM_SCHEDULES=N` runs that many, `CROWFLY_SIM_SEED=S` one (the `reproduce` test; with
+//! `CROWFLY_SIM_KEEP` and `CROWFLY_SIM_FAULTS` the part of it that a failing run printed).
+
+use pmipv6::sim::{Schedule, Selection, engine, shrink};
+
+/// Schedules of an ordinary run.
+const SCHEDULES: u64 = 400;
+
+/// Runs that the shrinker may spend.
+const SHRINK_TRIES: usize = 400;
+
+/// Lines of a trace that are printed.
+const LINES: usize = 400;
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// Everything needed to look into a failing seed.
+fn report(seed: u64) -> String {
+    let schedule = Schedule::generate(seed);
+    let smallest = shrink(&schedule, &engine, SHRINK_TRIES);
+    let part = smallest.apply(&schedule);
+    let outcome = part.run(&engine, true);
+    let from = outcome.trace.len().saturating_sub(LINES);
+    let violation = outcome.violation.map(|v| v.to_string());
+    format!(
+        "seed {seed}: {}\n{:?}\n{:?}\n{:#?}\n{}\nreproduce: {} cargo test -p pmipv6 --test sim reproduce -- --nocapture",
+        violation.as_deref().unwrap_or("no violation any more"),
+        part.layout,
+        part.faults,
+        part.operations,
+        outcome.trace[from..].join("\n"),
+        smallest.environment(seed),
+    )
+}
+
+#[test]
+fn random_schedules_break_nothing() {
+    let count = variable("CROWFLY_SIM_SCHEDULES").and_then(|n| n.parse().ok());
+    let first = variable("CROWFLY_SIM_FIRST").and_then(|n| n.parse().ok());
+    let first = first.unwrap_or(0);
+    for seed in first..first + count.unwrap_or(SCHEDULES) {
+        let outcome = Schedule::generate(seed).run(&engine, false);
+        assert!(outcome.violation.is_none(), "{}", report(seed));
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..5 {
+        let schedule = Schedule::generate(seed);
+        assert_eq!(schedule.run(&engine, true), schedule.run(&engine, true));
+    }
+}
+
+#[test]
+fn reproduce() {
+    let Some(seed) = variable("CROWFLY_SIM_SEED").and_then(|seed| seed.parse().ok()) else {
+        return;
+    };
+    let schedule = Schedule::generate(seed);
+    let keep = variable("CROWFLY_SIM_KEEP");
+    let faults = variable("CROWFLY_SIM_FAULTS");
+    let part = Selection::parse(&schedule, keep.as_deref(), faults.as_deref()).apply(&schedule);
+    let outcome = part.run(&engine, true);
+    println!("{}", outcome.trace.join("\n"));
+    assert!(outcome.violation.is_none(), "{:?}", outcome.violation);
+}
