@@ -52,6 +52,8 @@ def play(arguments):
         if failed:
             show_logs(domain)
         elif arguments.keep:
+            for capture in domain.captures.values():
+                capture.stop()  # nobody would bound them
             how_to_look(domain)
         lab.keep = lab.keep and not failed
         return 1 if failed else 0
