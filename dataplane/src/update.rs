@@ -173,6 +173,20 @@ pub enum PairAction {
     },
     /// MAG: both ends attached here; from link to link.
     Local,
+    /// MAG: the destination has left, and the other MAG may not know yet: what still comes out of
+    /// `arrived` goes into `tunnel` (HL-34).
+    HandBack {
+        /// Tunnel of the other MAG.
+        arrived: TunnelSlot,
+        /// Tunnel to the destination's anchor.
+        tunnel: TunnelSlot,
+    },
+    /// LMA: accepted from this tunnel too, although the source is not behind it, and forwarded to where
+    /// the destination is now, but never back into this tunnel (HL-34).
+    HandBackAccept {
+        /// Tunnel of the destination's previous MAG.
+        tunnel: TunnelSlot,
+    },
 }
 
 /// An address of the box itself: what is addressed to it is a tunnel packet or is punted.

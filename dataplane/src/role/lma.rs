@@ -5,10 +5,11 @@ use crate::event::IcmpError;
 use crate::packet::Buffer;
 use crate::packet::classify::Packet;
 use crate::stats::{Counter, DropReason};
-use crate::table::HomeKind;
+use crate::table::{HomeKind, PairEntry, PairKind};
 use crate::worker::State;
 
-/// From a MAG: the tunnel must be that of the source's Proxy-CoA. Then an own home's tunnel, or the network.
+/// From a MAG: the tunnel must be that of the source's Proxy-CoA, or the packet be one that the MAG may
+/// hand back. Then an own home's tunnel, or the network.
 #[inline(always)]
 pub(super) fn from_tunnel<B: Buffer>(
     state: &mut State,
@@ -21,7 +22,7 @@ pub(super) fn from_tunnel<B: Buffer>(
         Some(home) if home.kind == HomeKind::Suspended => {
             return Err(DropReason::BindingSuspended.into());
         }
-        _ => return Err(DropReason::TunnelSourceNotAllowed.into()),
+        _ => return hand_back(state, packet, found, buffer),
     }
     if state.tunnels.get(found.arrived).is_none() {
         return Err(DropReason::TunnelSourceNotAllowed.into());
@@ -48,6 +49,39 @@ pub(super) fn from_tunnel<B: Buffer>(
             counted(state, Counter::LmaUp, verdict)
         }
     }
+}
+
+/// HL-34: the source is not behind this tunnel, but the destination was until just now, and its packets
+/// may come back. They go to where it is now, and not to the MAG that handed them back. Nobody's talking
+/// is noticed here: the pair has its path.
+#[cold]
+fn hand_back<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    found: &Found,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    let path = match state.pairs.find(packet.source, packet.destination) {
+        Some(&PairEntry {
+            kind: PairKind::HandBackAccept,
+            tunnel,
+            path,
+            ..
+        }) if tunnel == found.arrived => path,
+        _ => return Err(DropReason::TunnelSourceNotAllowed.into()),
+    };
+    let tunnel = match state.homes.entry(found.destination) {
+        Some(home) if home.kind == HomeKind::Anchored && home.tunnel != found.arrived => {
+            home.tunnel
+        }
+        Some(home) if home.kind == HomeKind::Suspended => {
+            return Err(DropReason::BindingSuspended.into());
+        }
+        _ => return Err(DropReason::TunnelSourceNotAllowed.into()),
+    };
+    let verdict = into_tunnel(state, packet, tunnel, buffer)?;
+    state.stats.count_path(path, u64::from(packet.ip_octets));
+    counted(state, Counter::LmaHandBack, verdict)
 }
 
 /// The RO Trigger function's eye (draft-loureiro-netext-pmipv6-ro section 3): source and destination are

@@ -38,6 +38,7 @@ pub(super) fn from_access<B: Buffer>(
                 kind: PairKind::Send,
                 tunnel,
                 path,
+                ..
             } => {
                 let verdict = into_tunnel(state, packet, tunnel, buffer)?;
                 return on_path(state, Counter::PathSent, path, packet, verdict);
@@ -48,7 +49,7 @@ pub(super) fn from_access<B: Buffer>(
                 ..
             } => return switch(state, packet, path, buffer),
             PairEntry {
-                kind: PairKind::Receive,
+                kind: PairKind::Receive | PairKind::HandBack | PairKind::HandBackAccept,
                 ..
             } => {}
         }
@@ -91,7 +92,7 @@ fn switch<B: Buffer>(
 }
 
 /// From a tunnel: the destination must be attached, and the tunnel be its anchor's, or one that a pair
-/// allows for this source.
+/// allows for this source. What a pair says is to be handed back goes back to the anchor.
 #[inline(always)]
 pub(super) fn from_tunnel<B: Buffer>(
     state: &mut State,
@@ -102,8 +103,10 @@ pub(super) fn from_tunnel<B: Buffer>(
     if state.tunnels.get(found.arrived).is_none() {
         return Err(DropReason::TunnelSourceNotAllowed.into());
     }
-    let home = attached(state, found.destination)?;
-    let (link, lma) = (home.link, home.tunnel);
+    let (link, lma) = match attached(state, found.destination) {
+        Ok(home) => (home.link, home.tunnel),
+        Err(refused) => return hand_back(state, packet, found, buffer, refused),
+    };
     if found.arrived == lma {
         let verdict = rewrite::deliver(packet, &link, buffer, &mut state.tally)?;
         return counted(state, Counter::MagDown, verdict);
@@ -113,11 +116,40 @@ pub(super) fn from_tunnel<B: Buffer>(
             kind: PairKind::Receive,
             tunnel,
             path,
+            ..
         }) if tunnel == found.arrived => {
             let verdict = rewrite::deliver(packet, &link, buffer, &mut state.tally)?;
             on_path(state, Counter::PathReceived, path, packet, verdict)
         }
-        _ => Err(DropReason::TunnelSourceNotAllowed.into()),
+        _ => {
+            let refused = DropReason::TunnelSourceNotAllowed.into();
+            hand_back(state, packet, found, buffer, refused)
+        }
+    }
+}
+
+/// HL-34: the destination has left, and the other MAG still sends here. Only what the pair names, only from
+/// the tunnel that it names, and never into the tunnel that it came from; all else stays `refused`. A
+/// pair that is to be handed back is so while its home's entry still stands, too: that goes next.
+#[cold]
+fn hand_back<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    found: &Found,
+    buffer: &mut B,
+    refused: Verdict,
+) -> Result<Verdict, Verdict> {
+    match state.pairs.find(packet.source, packet.destination) {
+        Some(&PairEntry {
+            kind: PairKind::HandBack,
+            tunnel,
+            arrived,
+            path,
+        }) if arrived == found.arrived && tunnel != found.arrived => {
+            let verdict = into_tunnel(state, packet, tunnel, buffer)?;
+            on_path(state, Counter::PathHandedBack, path, packet, verdict)
+        }
+        _ => Err(refused),
     }
 }
 

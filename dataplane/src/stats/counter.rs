@@ -71,12 +71,16 @@ counters! {
         PathReceived = "path.received",
         /// MAG: access link to access link.
         PathLocal = "path.local",
+        /// MAG: another MAG's tunnel to the anchor's, the destination having left.
+        PathHandedBack = "path.handed-back",
         /// LMA: tunnel to network.
         LmaUp = "lma.up",
         /// LMA: network to tunnel.
         LmaDown = "lma.down",
         /// LMA: tunnel to tunnel, both homes being its own.
         LmaHairpin = "lma.hairpin",
+        /// LMA: tunnel of the destination's previous MAG to that of its present one.
+        LmaHandBack = "lma.hand-back",
         /// LMA: tunnel to network, the destination being a peer LMA's home.
         LmaToPeer = "lma.to-peer",
         /// CN: access link to network, no pair having taken the packet.

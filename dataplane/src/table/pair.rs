@@ -15,6 +15,10 @@ pub(crate) enum PairKind {
     /// From link to link.
     #[default]
     Local,
+    /// From another MAG's tunnel back to the anchor's: the destination has left.
+    HandBack,
+    /// From the pair's tunnel to where the destination is now.
+    HandBackAccept,
 }
 
 /// One pair.
@@ -24,14 +28,19 @@ pub(crate) struct PairEntry {
     pub(crate) kind: PairKind,
     /// [`NONE`] for `Local`.
     pub(crate) tunnel: u32,
+    /// `HandBack`: where its packets come from; [`NONE`] for every other kind.
+    pub(crate) arrived: u32,
     pub(crate) path: u32,
 }
+
+const _: () = assert!(size_of::<PairEntry>() == 16, "four entries a cache line");
 
 impl Default for PairEntry {
     fn default() -> Self {
         Self {
             kind: PairKind::Local,
             tunnel: NONE,
+            arrived: NONE,
             path: NONE,
         }
     }

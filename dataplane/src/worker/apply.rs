@@ -164,15 +164,12 @@ impl State {
         action: PairAction,
         path: PathSlot,
     ) -> Outcome {
-        let (kind, tunnel) = match action {
-            PairAction::Send { tunnel } => (PairKind::Send, Some(tunnel)),
-            PairAction::Receive { tunnel } => (PairKind::Receive, Some(tunnel)),
-            PairAction::Local => (PairKind::Local, None),
-        };
-        if tunnel.is_some_and(|tunnel| !self.tunnels.has(tunnel)) {
+        let (kind, tunnel, arrived) = of_pair(action);
+        let mut tunnels = [tunnel, arrived].into_iter().flatten();
+        if tunnels.any(|tunnel| !self.tunnels.has(tunnel)) {
             return Outcome::Refused("tunnel");
         }
-        let tunnel = tunnel.map_or(NONE, |tunnel| tunnel.0);
+        let [tunnel, arrived] = [tunnel, arrived].map(|slot| slot.map_or(NONE, |slot| slot.0));
         if !self.stats.has_path(path) {
             return Outcome::Refused("path");
         }
@@ -186,6 +183,7 @@ impl State {
         let entry = PairEntry {
             kind,
             tunnel,
+            arrived,
             path: path.0,
         };
         // Before the pair is there, so that a pair is never there without its source's count.
@@ -200,6 +198,7 @@ impl State {
             return Outcome::Refused("pair");
         }
         self.tunnels.refer(tunnel);
+        self.tunnels.refer(arrived);
         if let Some(replaced) = replaced {
             self.let_go(key, replaced);
         }
@@ -223,6 +222,7 @@ impl State {
     /// Undoes what a pair that is no more pointed to.
     fn let_go(&mut self, key: PairKey, entry: PairEntry) {
         self.tunnels.unrefer(entry.tunnel);
+        self.tunnels.unrefer(entry.arrived);
         if sends(entry.kind) {
             self.uncount_pair(key.source);
         }
@@ -246,10 +246,23 @@ impl State {
     }
 }
 
+/// Kind, tunnel and arrival tunnel of a pair.
+fn of_pair(action: PairAction) -> (PairKind, Option<TunnelSlot>, Option<TunnelSlot>) {
+    match action {
+        PairAction::Send { tunnel } => (PairKind::Send, Some(tunnel), None),
+        PairAction::Receive { tunnel } => (PairKind::Receive, Some(tunnel), None),
+        PairAction::Local => (PairKind::Local, None, None),
+        PairAction::HandBack { arrived, tunnel } => {
+            (PairKind::HandBack, Some(tunnel), Some(arrived))
+        }
+        PairAction::HandBackAccept { tunnel } => (PairKind::HandBackAccept, Some(tunnel), None),
+    }
+}
+
 /// Whether packets of such a pair start here.
 fn sends(kind: PairKind) -> bool {
     match kind {
         PairKind::Send | PairKind::Local => true,
-        PairKind::Receive => false,
+        PairKind::Receive | PairKind::HandBack | PairKind::HandBackAccept => false,
     }
 }

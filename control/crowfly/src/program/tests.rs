@@ -1,12 +1,14 @@
 //! The joint against workers that lag, with rings that fill.
 
+mod hand_back;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dataplane::{HomeAction, NextHop, Numbered, PairAction, PathSlot, Update};
+use dataplane::{HomeAction, NextHop, Numbered, PairAction, PathSlot, TunnelSlot, Update};
 use ipnet::IpNet;
 use pmipv6::io::{Entry, Link, MacAddr};
 use proptest::prelude::*;
@@ -90,8 +92,8 @@ impl Tables {
         let mut paths = HashSet::new();
         for (action, path) in self.pairs.values() {
             assert!(paths.insert(path), "path slot {path} is shared");
-            if let PairAction::Send { tunnel } | PairAction::Receive { tunnel } = action {
-                assert!(self.tunnels.contains_key(&tunnel.0));
+            for slot in points_to(*action) {
+                assert!(self.tunnels.contains_key(&slot.0));
             }
         }
     }
@@ -106,16 +108,34 @@ impl Tables {
     }
 
     fn pair_view(&self, key: &(IpNet, IpNet)) -> Option<PairView> {
-        self.pairs.get(key).map(|(action, _)| match action {
-            PairAction::Send { tunnel } => ("send", Some(self.tunnels[&tunnel.0].0)),
-            PairAction::Receive { tunnel } => ("receive", Some(self.tunnels[&tunnel.0].0)),
-            PairAction::Local => ("local", None),
+        self.pairs.get(key).map(|(action, _)| {
+            let kind = match action {
+                PairAction::Send { .. } => "send",
+                PairAction::Receive { .. } => "receive",
+                PairAction::Local => "local",
+                PairAction::HandBack { .. } => "hand-back",
+                PairAction::HandBackAccept { .. } => "accept",
+            };
+            let remotes = points_to(*action).into_iter();
+            let remotes = remotes.map(|slot| self.tunnels[&slot.0].0);
+            (kind, remotes.collect())
         })
     }
 }
 
+/// Tunnels of a pair; of a hand-back, the one that it comes from first.
+fn points_to(action: PairAction) -> Vec<TunnelSlot> {
+    match action {
+        PairAction::Send { tunnel }
+        | PairAction::Receive { tunnel }
+        | PairAction::HandBackAccept { tunnel } => vec![tunnel],
+        PairAction::HandBack { arrived, tunnel } => vec![arrived, tunnel],
+        PairAction::Local => vec![],
+    }
+}
+
 type HomeView = (Option<IpAddr>, Option<(u16, [u8; 6])>);
-type PairView = (&'static str, Option<IpAddr>);
+type PairView = (&'static str, Vec<IpAddr>);
 
 #[derive(Debug, Clone, Default)]
 struct FakeWorker(Rc<RefCell<Tables>>);
@@ -318,7 +338,7 @@ fn a_removal_of_one_kind_leaves_a_pair_of_another_kind() {
     worker.0.borrow_mut().apply(32);
     assert_eq!(
         worker.0.borrow().pair_view(&(home(2), home(1))),
-        Some(("local", None))
+        Some(("local", vec![]))
     );
     assert!(hops.0.is_empty());
 }
@@ -401,9 +421,6 @@ struct Model {
 
 impl Model {
     fn apply(&mut self, entry: &Entry) {
-        if let Entry::PathLocalRemove { from, to } = *entry {
-            return self.remove((from, to), "local");
-        }
         match *entry {
             Entry::Attach { home, link, lma } => {
                 self.homes
@@ -423,22 +440,43 @@ impl Model {
                 remote,
                 peer,
             } => {
-                self.pairs.insert((remote, local), ("receive", Some(peer)));
+                self.pairs.insert((remote, local), ("receive", vec![peer]));
             }
             Entry::PathSend {
                 local,
                 remote,
                 peer,
             } => {
-                self.pairs.insert((local, remote), ("send", Some(peer)));
+                self.pairs.insert((local, remote), ("send", vec![peer]));
             }
             Entry::PathLocal { from, to } => {
-                self.pairs.insert((from, to), ("local", None));
+                self.pairs.insert((from, to), ("local", vec![]));
             }
             Entry::PathReceiveRemove { local, remote } => self.remove((remote, local), "receive"),
             Entry::PathSendRemove { local, remote } => self.remove((local, remote), "send"),
-            // What the joint does not carry out.
-            _ => {}
+            Entry::HandBack {
+                local,
+                remote,
+                peer,
+                lma,
+            } => {
+                self.pairs
+                    .insert((remote, local), ("hand-back", vec![peer, lma]));
+            }
+            Entry::HandBackAccept {
+                source,
+                destination,
+                from,
+            } => {
+                self.pairs
+                    .insert((source, destination), ("accept", vec![from]));
+            }
+            Entry::HandBackRemove { local, remote } => self.remove((remote, local), "hand-back"),
+            Entry::HandBackAcceptRemove {
+                source,
+                destination,
+            } => self.remove((source, destination), "accept"),
+            Entry::PathLocalRemove { from, to } => self.remove((from, to), "local"),
         }
     }
 
@@ -450,7 +488,7 @@ impl Model {
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
-    (0..11u8, 1..5u8, 1..5u8, 1..5u8).prop_map(|(kind, a, b, p)| match kind {
+    (0..15u8, 1..5u8, 1..5u8, 1..5u8).prop_map(|(kind, a, b, p)| match kind {
         0 => Entry::Attach {
             home: home(a),
             link: link(b),
@@ -485,9 +523,28 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             from: home(a),
             to: home(b),
         },
-        _ => Entry::PathLocalRemove {
+        10 => Entry::PathLocalRemove {
             from: home(a),
             to: home(b),
+        },
+        11 => Entry::HandBack {
+            local: home(a),
+            remote: home(b),
+            peer: peer(p),
+            lma: peer(a),
+        },
+        12 => Entry::HandBackRemove {
+            local: home(a),
+            remote: home(b),
+        },
+        13 => Entry::HandBackAccept {
+            source: home(a),
+            destination: home(b),
+            from: peer(p),
+        },
+        _ => Entry::HandBackAcceptRemove {
+            source: home(a),
+            destination: home(b),
         },
     })
 }
@@ -536,7 +593,7 @@ proptest! {
                 prop_assert_eq!(tables.home_view(*home), Some(*view));
             }
             for (key, view) in &model.pairs {
-                prop_assert_eq!(tables.pair_view(key), Some(*view));
+                prop_assert_eq!(tables.pair_view(key), Some(view.clone()));
             }
             let remotes: HashSet<IpAddr> = tables.tunnels.values().map(|tunnel| tunnel.0).collect();
             prop_assert_eq!(&remotes, &hops.0, "tunnels that nothing points to are cleared");

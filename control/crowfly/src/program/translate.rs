@@ -1,14 +1,16 @@
 //! Entries in the protocol's nouns become updates of tables, slots and counters.
 
+mod pair;
+
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use dataplane::{
-    HomeAction, LinkSlot, LinkSpec, NextHop, PairAction, PathSlot, TunnelSlot, TunnelSpec, Update,
-};
+use dataplane::{HomeAction, LinkSlot, LinkSpec, NextHop, TunnelSlot, TunnelSpec, Update};
 use ipnet::IpNet;
 use pmipv6::io::{Entry, Link, UpdateNumber};
+
+use pair::{Pair, PairKind, PairWish};
 
 use super::fanout::{Fanout, WorkerPort};
 use super::slots::{PathSlots, Slots};
@@ -71,28 +73,6 @@ pub enum Refused {
 struct Home {
     link: Option<Link>,
     tunnel: Option<IpAddr>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PairKind {
-    Send,
-    Receive,
-    Local,
-}
-
-/// Packets and bytes.
-type Count = (u64, u64);
-
-/// What a pair points to, and from where its counters count.
-#[derive(Debug, Clone, Copy)]
-struct Pair {
-    kind: PairKind,
-    tunnel: Option<IpAddr>,
-    path: u32,
-    baseline: Count,
-    /// What the other direction had carried when it was removed and this one stayed: a path's count
-    /// never falls while half of it stands.
-    carried: Count,
 }
 
 /// The engine's number `engine` is applied once the workers' number `workers` is.
@@ -196,28 +176,6 @@ impl<W: WorkerPort> Program<W> {
         highest
     }
 
-    /// Packets and bytes on the path between two homes, both directions, since it was installed; none
-    /// when there is no such path here. The count never falls while a direction stands.
-    pub fn activity(&self, local: IpNet, remote: IpNet) -> Option<(u64, u64)> {
-        let forth = self.pairs.get(&(local.trunc(), remote.trunc()));
-        let back = self.pairs.get(&(remote.trunc(), local.trunc()));
-        let counts = [forth, back]
-            .into_iter()
-            .flatten()
-            .map(|pair| self.count(pair));
-        counts.reduce(plus)
-    }
-
-    /// What a direction has carried since it was installed, and what the other one had when it went.
-    fn count(&self, pair: &Pair) -> Count {
-        let (packets, bytes) = self.fanout.path_counters(PathSlot(pair.path));
-        let since = (
-            packets.wrapping_sub(pair.baseline.0),
-            bytes.wrapping_sub(pair.baseline.1),
-        );
-        plus(since, pair.carried)
-    }
-
     /// The log towards the workers.
     pub fn fanout(&self) -> &Fanout<W> {
         &self.fanout
@@ -264,13 +222,13 @@ impl<W: WorkerPort> Program<W> {
                 local,
                 remote,
                 peer,
-            } => self.set_pair(local, remote, PairKind::Send, Some(peer), hops),
+            } => self.set_pair(local, remote, PairWish::Send { peer }, hops),
             Entry::PathReceive {
                 local,
                 remote,
                 peer,
-            } => self.set_pair(remote, local, PairKind::Receive, Some(peer), hops),
-            Entry::PathLocal { from, to } => self.set_pair(from, to, PairKind::Local, None, hops),
+            } => self.set_pair(remote, local, PairWish::Receive { peer }, hops),
+            Entry::PathLocal { from, to } => self.set_pair(from, to, PairWish::Local, hops),
             Entry::PathSendRemove { local, remote } => {
                 self.clear_pair(local, remote, PairKind::Send, hops);
                 Ok(())
@@ -279,13 +237,30 @@ impl<W: WorkerPort> Program<W> {
                 self.clear_pair(remote, local, PairKind::Receive, hops);
                 Ok(())
             }
-            // The workers do not hand back yet: such packets are dropped and counted as before.
-            Entry::HandBack { .. }
-            | Entry::HandBackRemove { .. }
-            | Entry::HandBackAccept { .. }
-            | Entry::HandBackAcceptRemove { .. } => Ok(()),
             Entry::PathLocalRemove { from, to } => {
                 self.clear_pair(from, to, PairKind::Local, hops);
+                Ok(())
+            }
+            Entry::HandBack {
+                local,
+                remote,
+                peer,
+                lma,
+            } => self.set_pair(remote, local, PairWish::HandBack { peer, lma }, hops),
+            Entry::HandBackRemove { local, remote } => {
+                self.clear_pair(remote, local, PairKind::HandBack, hops);
+                Ok(())
+            }
+            Entry::HandBackAccept {
+                source,
+                destination,
+                from,
+            } => self.set_pair(source, destination, PairWish::HandBackAccept { from }, hops),
+            Entry::HandBackAcceptRemove {
+                source,
+                destination,
+            } => {
+                self.clear_pair(source, destination, PairKind::HandBackAccept, hops);
                 Ok(())
             }
         }
@@ -385,100 +360,6 @@ impl<W: WorkerPort> Program<W> {
         }
     }
 
-    fn set_pair(
-        &mut self,
-        source: IpNet,
-        destination: IpNet,
-        kind: PairKind,
-        peer: Option<IpAddr>,
-        hops: &mut dyn NextHops,
-    ) -> Result<(), Refused> {
-        let key = (source.trunc(), destination.trunc());
-        let old = self.pairs.get(&key).copied();
-        if old.is_none() && self.pairs.len() >= self.config.pairs as usize {
-            return Err(Refused::PairsFull(self.config.pairs));
-        }
-        let (path, baseline, carried) = match old {
-            Some(old) => (old.path, old.baseline, old.carried),
-            None => self.allocate_path()?,
-        };
-        let tunnel = match peer.map(|peer| self.acquire_tunnel(peer, hops)).transpose() {
-            Ok(tunnel) => tunnel,
-            Err(refused) => {
-                if old.is_none() {
-                    self.paths.release(path, 0);
-                }
-                return Err(refused);
-            }
-        };
-        let action = match (kind, tunnel) {
-            (PairKind::Send, Some(tunnel)) => PairAction::Send { tunnel },
-            (PairKind::Receive, Some(tunnel)) => PairAction::Receive { tunnel },
-            (PairKind::Local, _) | (_, None) => PairAction::Local,
-        };
-        let path_slot = PathSlot(path);
-        self.fanout.send(Update::Pair {
-            source: key.0,
-            destination: key.1,
-            action,
-            path: path_slot,
-        });
-        self.pairs.insert(
-            key,
-            Pair {
-                kind,
-                tunnel: peer,
-                path,
-                baseline,
-                carried,
-            },
-        );
-        if let Some(remote) = old.and_then(|old| old.tunnel) {
-            self.release_tunnel(remote, hops);
-        }
-        Ok(())
-    }
-
-    /// Clears the pair if it is still of that kind: a removal that comes after the pair was replaced by
-    /// another kind is about the entry that is gone.
-    fn clear_pair(
-        &mut self,
-        source: IpNet,
-        destination: IpNet,
-        kind: PairKind,
-        hops: &mut dyn NextHops,
-    ) {
-        let key = (source.trunc(), destination.trunc());
-        let Some(old) = self
-            .pairs
-            .get(&key)
-            .copied()
-            .filter(|pair| pair.kind == kind)
-        else {
-            return;
-        };
-        self.pairs.remove(&key);
-        let count = self.count(&old);
-        if let Some(other) = self.pairs.get_mut(&(key.1, key.0)) {
-            other.carried = plus(other.carried, count);
-        }
-        let number = self.fanout.send(Update::PairClear {
-            source: key.0,
-            destination: key.1,
-        });
-        self.paths.release(old.path, number);
-        if let Some(remote) = old.tunnel {
-            self.release_tunnel(remote, hops);
-        }
-    }
-
-    /// A path's slot, what its counters are at, and nothing carried.
-    fn allocate_path(&mut self) -> Result<(u32, Count, Count), Refused> {
-        let full = Refused::PathsFull(self.config.paths);
-        let slot = self.paths.allocate(self.fanout.applied()).ok_or(full)?;
-        Ok((slot, self.fanout.path_counters(PathSlot(slot)), (0, 0)))
-    }
-
     fn acquire_tunnel(
         &mut self,
         remote: IpAddr,
@@ -540,8 +421,4 @@ impl<W: WorkerPort> Program<W> {
             });
         }
     }
-}
-
-fn plus(a: Count, b: Count) -> Count {
-    (a.0 + b.0, a.1 + b.1)
 }

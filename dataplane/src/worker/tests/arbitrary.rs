@@ -18,12 +18,22 @@ fn node(role: Role) -> Node {
             home(MN2_HOME, attached(1, 0)),
         ],
     };
+    let crossing = match role {
+        Role::Lma => PairAction::HandBackAccept {
+            tunnel: TunnelSlot(1),
+        },
+        Role::Mag | Role::Cn => PairAction::HandBack {
+            arrived: TunnelSlot(1),
+            tunnel: TunnelSlot(0),
+        },
+    };
     node.program(&[tunnel(0, LMA), tunnel(1, PEER)]);
     node.program(&[link(0, None, 1), link(1, Some(7), 2)]);
     node.program(&homes);
     node.program(&[
         pair(MN1_HOME, MN2_HOME, PairAction::Local, 0),
         pair(MN2_HOME, MN1_HOME, send(1), 1),
+        pair("2001:db8:cccc::/64", MN1_HOME, crossing, 2),
         Update::NetworkNextHop { next_hop },
     ]);
     node

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod frames;
+mod hand_back;
 mod lma;
 mod local;
 mod mag;

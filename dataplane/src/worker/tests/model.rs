@@ -44,9 +44,9 @@ fn change() -> impl Strategy<Value = Change> {
     let prefix = 0..PREFIXES.len();
     let slot = 0..3_u32;
     prop_oneof![
-        (prefix.clone(), slot.clone()).prop_map(|(home, slot)| Change::Home(home, slot)),
+        (prefix.clone(), slot).prop_map(|(home, slot)| Change::Home(home, slot)),
         prefix.clone().prop_map(Change::HomeClear),
-        (prefix.clone(), prefix.clone(), slot)
+        (prefix.clone(), prefix.clone(), 0..5_u32)
             .prop_map(|(source, destination, slot)| Change::Pair(source, destination, slot)),
         (prefix.clone(), prefix)
             .prop_map(|(source, destination)| Change::PairClear(source, destination)),
@@ -80,7 +80,14 @@ impl Model {
                 let action = match slot {
                     0 => PairAction::Local,
                     1 => send(slot),
-                    _ => receive(slot),
+                    2 => receive(slot),
+                    3 => PairAction::HandBack {
+                        arrived: TunnelSlot(1),
+                        tunnel: TunnelSlot(2),
+                    },
+                    _ => PairAction::HandBackAccept {
+                        tunnel: TunnelSlot(0),
+                    },
                 };
                 super::pair(PREFIXES[source], PREFIXES[destination], action, slot)
             }
