@@ -115,8 +115,7 @@ impl Domain<'_> {
 
     fn attach(&mut self, index: MobileIndex, mag: NodeIndex, epoch: u32) {
         if !self.nodes[mag].is_up() {
-            let mobile = index;
-            return self.after(RETRY, Event::Retry { mobile, epoch });
+            return self.try_again(index, RETRY);
         }
         let known = !self.mobiles[index].homes.is_empty();
         let request = AttachRequest {
@@ -130,10 +129,23 @@ impl Domain<'_> {
         self.command(mag, IoCommand::Attach(request), Some((index, epoch)));
     }
 
-    pub(super) fn retry(&mut self, index: MobileIndex, epoch: u32) {
-        if self.mobiles[index].epoch != epoch {
+    /// The MN tries to attach again where it is, unless it is about to.
+    pub(super) fn try_again(&mut self, mobile: MobileIndex, delay: Micros) {
+        let state = &mut self.mobiles[mobile];
+        if state.retry_at.is_some_and(|at| at > self.now) {
             return;
         }
+        state.retry_at = Some(self.now + delay);
+        self.after(delay, Event::Retry { mobile });
+    }
+
+    pub(super) fn retry(&mut self, index: MobileIndex) {
+        let state = &mut self.mobiles[index];
+        state.retry_at = None;
+        if state.settled_at.is_some() {
+            return;
+        }
+        let epoch = state.epoch;
         if let Some(mag) = self.mobiles[index].place {
             self.attach(index, mag, epoch);
         }
@@ -241,8 +253,7 @@ impl Domain<'_> {
                     let mn_id = self.layout.mn_id(index);
                     self.command(node, IoCommand::Detach { mn_id }, None);
                 }
-                let mobile = index;
-                self.after(RETRY, Event::Retry { mobile, epoch });
+                self.try_again(index, RETRY);
             }
         }
     }
@@ -270,8 +281,7 @@ impl Domain<'_> {
         if let Some(mobile) = lost {
             self.mobiles[mobile].settled_at = None;
             self.mobiles[mobile].epoch += 1;
-            let epoch = self.mobiles[mobile].epoch;
-            self.after(RETRY, Event::Retry { mobile, epoch });
+            self.try_again(mobile, RETRY);
         }
     }
 

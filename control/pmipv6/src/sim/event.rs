@@ -58,7 +58,6 @@ pub(super) enum Event {
     },
     Retry {
         mobile: MobileIndex,
-        epoch: u32,
     },
     Notice {
         mobile: MobileIndex,
@@ -131,7 +130,7 @@ impl Domain<'_> {
             } => self.packet(packet, at, arrival),
             Event::Talk { pair, epoch } => self.talk(pair, epoch),
             Event::Arrive { mobile, mag, epoch } => self.arrive(mobile, mag, epoch),
-            Event::Retry { mobile, epoch } => self.retry(mobile, epoch),
+            Event::Retry { mobile } => self.retry(mobile),
             Event::Notice { mobile, mag } => self.notice(mobile, mag),
             Event::Restart { node } => self.restart(node),
             Event::Heal { one, other } => self.heal(one, other),

@@ -42,16 +42,12 @@ impl Domain<'_> {
         self.nodes_down -= 1;
         self.start(index);
         self.calm_since = self.now;
-        let here: Vec<(MobileIndex, u32)> = self
-            .mobiles
-            .iter()
-            .enumerate()
-            .filter(|(_, mobile)| mobile.place == Some(index))
-            .map(|(mobile, state)| (mobile, state.epoch))
+        let here: Vec<MobileIndex> = (0..self.mobiles.len())
+            .filter(|mobile| self.mobiles[*mobile].place == Some(index))
             .collect();
-        for (mobile, epoch) in here {
-            let delay = self.rng_mobile.range(0, REATTACH);
-            self.after(delay, Event::Retry { mobile, epoch });
+        for mobile in here {
+            let delay = self.rng_mobile.range(1, REATTACH);
+            self.try_again(mobile, delay);
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Mobile {
     pub homes: Vec<IpNet>,
     /// Since when it has been registered where it is.
     pub settled_at: Option<Micros>,
+    /// It tries again then; one try at a time.
+    pub(super) retry_at: Option<Micros>,
     /// Counts its arrivals and departures, so that late events know they are late.
     pub(super) epoch: u32,
 }

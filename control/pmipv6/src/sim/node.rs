@@ -40,7 +40,7 @@ pub struct Dataplane {
     last: UpdateNumber,
     /// Highest number that the engine was told of.
     notified: UpdateNumber,
-    /// What every worker had or the first one lost, with the time, the latest of it.
+    /// What every worker got or some worker lost, with the time, the latest of it.
     history: VecDeque<(Micros, Entry)>,
     reports: BTreeMap<PairKey, (Micros, u64)>,
 }
@@ -91,7 +91,6 @@ impl Dataplane {
     /// # Errors
     /// The entry that does not fit what the worker has.
     pub fn apply_next(&mut self, now: Micros, worker: usize) -> Result<(), (Entry, Inconsistency)> {
-        let is_first = worker == 0;
         let worker = &mut self.workers[worker];
         let next = worker.applied + 1;
         let Some((first, _)) = self.pending.front() else {
@@ -101,7 +100,7 @@ impl Dataplane {
             return Ok(());
         };
         let entry = entry.clone();
-        if is_first && let Some(replaced) = worker.table.standing(&entry) {
+        if let Some(replaced) = worker.table.standing(&entry) {
             self.history.push_back((now, replaced));
         }
         let result = worker.table.apply(&entry);

@@ -1,5 +1,7 @@
 //! A schedule: a domain, its faults and what happens to it, all from one seed; and a run of it.
 
+use std::collections::BTreeMap;
+
 use super::check::{Violation, ViolationKind};
 use super::domain::{Domain, Stats};
 use super::layout::{Build, Layout, MobileIndex, Timers};
@@ -40,6 +42,8 @@ const ACTIVE: Micros = 40 * SECOND;
 const ARRIVALS: Micros = 2 * SECOND;
 /// Without loss, reordering or failure, packets may be lost for this long around a handover.
 const CALM_BOUND: Micros = 2 * SECOND;
+/// An MN that moves on before this is hasty.
+const HASTE: Micros = 3 * SECOND;
 /// Whatever takes a few round trips.
 const SLACK: Micros = 4 * SECOND;
 
@@ -187,15 +191,26 @@ impl Schedule {
     #[must_use]
     pub fn blackhole_bound(&self) -> Micros {
         let timers = &self.layout.timers;
-        let crash = |op: &Operation| matches!(op, Operation::Crash { .. });
-        if self.operations.iter().any(|(_, op)| crash(op)) {
-            // An LMA that lost its bindings gets them back when they are extended.
-            timers.path_bound().max(timers.binding_bound()) + Timers::EXCHANGE + SLACK
-        } else if self.is_calm() {
-            CALM_BOUND
-        } else {
-            timers.path_bound() + Timers::EXCHANGE + SLACK
+        if self.is_calm() && !self.is_hasty() {
+            return CALM_BOUND;
         }
+        // A MAG that has not noticed that its MN has gone sends a PBU again (RFC 5213 sections 5.5, 6.9.4) and
+        // so takes the binding; an LMA that lost its bindings gets them back when they are extended.
+        timers.path_bound().max(timers.binding_bound()) + Timers::EXCHANGE + SLACK
+    }
+
+    /// True when an MN moves on before the registration of its last move must be over.
+    fn is_hasty(&self) -> bool {
+        let mut last: BTreeMap<MobileIndex, Micros> = BTreeMap::new();
+        self.operations
+            .iter()
+            .any(|(at, operation)| match operation {
+                Operation::Appear { mobile, .. } | Operation::Leave { mobile, .. } => {
+                    let before = last.insert(*mobile, *at);
+                    before.is_some_and(|before| at - before < HASTE)
+                }
+                _ => false,
+            })
     }
 
     /// From the last operation until everything must have come to rest.
