@@ -4,7 +4,7 @@ import os
 import pathlib
 import unittest
 
-from lab.domain import Domain
+from lab.domain import NODES, Domain
 from lab.run import Run
 
 LIMIT_S = 400
@@ -31,15 +31,16 @@ class WithLab(unittest.TestCase):
 
 
 class WithDomain(WithLab):
-    """A domain of the four nodes, captures of the signalling running."""
+    """A domain of the four nodes (or those of `nodes`), captures of the signalling running."""
 
     adjust = None
+    nodes = NODES
     attached = True
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.domain = Domain(cls.lab, binaries(), cls.adjust)
+        cls.domain = Domain(cls.lab, binaries(), cls.adjust, cls.nodes)
         cls.domain.start()
         cls.domain.capture_signalling()
         if cls.attached:

@@ -3,7 +3,11 @@
     mn1 ──┐                    ┌── mag1 ──┐
           │ radio: one bridge  ├── mag2 ──┤ core: one bridge
     mn2 ──┘ per MAG's access   └── mag3 ──┤
-                                          └── lma ── inet
+                                          ├── lma ── inet
+                                          └── (lma2) ──┘
+
+`lma2` is there only when a test asks for it (`TWO_LMAS`): it anchors a pool of its own, and the Internet side
+routes between the two pools.
 
 Attaching plugs the MN's end of its cable into a MAG's bridge, and a handover plugs it into another one: the
 MN's own interface notices nothing. Captures are taken at the core's end of each node's cable, so what is
@@ -24,17 +28,25 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs" / "lab"
 MAGS = ("mag1", "mag2", "mag3")
 NODES = ("lma", *MAGS)
+TWO_LMAS = ("lma", "lma2", *MAGS)
 MNS = ("mn1", "mn2")
 
 CORE, ACCESS, NETWORK = "core0", "access0", "net0"
 ADDRESS = {
     "lma": ipaddress.IPv6Address("2001:db8:f::1"),
+    "lma2": ipaddress.IPv6Address("2001:db8:f::2"),
     "mag1": ipaddress.IPv6Address("2001:db8:f::11"),
     "mag2": ipaddress.IPv6Address("2001:db8:f::12"),
     "mag3": ipaddress.IPv6Address("2001:db8:f::13"),
 }
 HNP_POOL = ipaddress.IPv6Network("2001:db8:100::/48")
+HNP_POOL_2 = ipaddress.IPv6Network("2001:db8:200::/48")
 NETWORK_SIDE = {"lma": "2001:db8:ee::1", "inet": "2001:db8:ee::2"}
+# By LMA: the Internet side's interface, its address and the LMA's there, the pool that the LMA anchors.
+ANCHORS = {
+    "lma": (INTERFACE, NETWORK_SIDE["inet"], NETWORK_SIDE["lma"], HNP_POOL),
+    "lma2": ("eth1", "2001:db8:ed::2", "2001:db8:ed::1", HNP_POOL_2),
+}
 # What every MAG is to every MN (RFC 6543).
 FIXED_ROUTER = "fe80::200:5eff:fe00:5213"
 ACCESS_PORT = "access"  # name of a MAG's access port in configs/lab
@@ -57,9 +69,11 @@ class Domain:
             config = json.loads((CONFIGS / f"{name}.json").read_text())
             if adjust:
                 adjust(name, config)
-            ports = [CORE, NETWORK if name == "lma" else ACCESS]
+            ports = [CORE, NETWORK if name in ANCHORS else ACCESS]
             self.nodes[name] = Node(lab, binaries, name, ports, config)
             self._cable(self.nodes[name])
+        if set(ANCHORS) <= set(only):
+            netns.sysctl(self.inet.space, "net.ipv6.conf.all.forwarding", 1)
         for name in MNS:
             self._cable_mn(self.hosts[name])
         self.captures = {}
@@ -74,10 +88,11 @@ class Domain:
     def _cable(self, node):
         netns.veth(node.space, CORE, self.core, node.name)
         netns.plug(self.core, node.name, "br0")
-        if node.name == "lma":
-            netns.veth(node.space, NETWORK, self.inet.space, INTERFACE)
-            self.inet.execute("ip", "addr", "add", f"{NETWORK_SIDE['inet']}/64", "dev", INTERFACE, "nodad")
-            self.inet.execute("ip", "route", "add", HNP_POOL, "via", NETWORK_SIDE["lma"])
+        if node.name in ANCHORS:
+            interface, address, lma, pool = ANCHORS[node.name]
+            netns.veth(node.space, NETWORK, self.inet.space, interface)
+            self.inet.execute("ip", "addr", "add", f"{address}/64", "dev", interface, "nodad")
+            self.inet.execute("ip", "route", "add", pool, "via", lma)
         else:
             netns.bridge(self.radio, f"br-{node.name}")
             netns.veth(node.space, ACCESS, self.radio, node.name)
