@@ -13,6 +13,7 @@ use crate::path::PathId;
 
 impl MobileAccessGateway {
     /// The receiving half of a path goes because its MN does: what still comes is handed back to `lma`.
+    /// The hand-back comes first and takes the half's place in one step, so that no packet falls between.
     pub(super) fn hand_back(&mut self, id: PathId, lma: Option<IpAddr>) {
         let own = self.config.address;
         let window = Duration::from_secs(self.config.localized_routing.hand_back_s.into());
@@ -25,8 +26,8 @@ impl MobileAccessGateway {
             return;
         };
         let (peer, halves) = (path.peer, path.halves());
-        self.remove_receive(id);
         if window.is_zero() {
+            self.remove_receive(id);
             return;
         }
         for (local, remote) in halves {
@@ -43,6 +44,7 @@ impl MobileAccessGateway {
             let end = self.node.mono() + window;
             self.timers.set(Timer::HandBackEnd(local), end);
         }
+        self.remove_receive(id);
     }
 
     /// The time is over, or the MN is back.
