@@ -12,6 +12,7 @@ from .capture import spawn
 from .shell import Failure, run, wait_for
 
 INTERFACE = "eth0"
+STOP_LIMIT_S = 2
 _REPLY = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=(\d+) ttl=(\d+) time=([\d.]+) ms")
 _IPERF_PORT = 5201
 
@@ -144,10 +145,21 @@ class Ping:
         return self.result()
 
     def stop(self):
-        """Stops an endless ping, having left the last request time to be answered."""
+        """Stops an endless ping. What it saw until now counts: requests up to one that is answered from now
+        on, so that those in flight are not taken for lost; everything sent, where no more answers come."""
+        answered = len(self.replies())
+        try:
+            wait_for("one more reply", lambda: len(self.replies()) > answered + 1, STOP_LIMIT_S, 0.01)
+        except Failure:
+            self._interrupt()
+            return self.result()
+        result = self.result()
+        self._interrupt()
+        return result
+
+    def _interrupt(self):
         self.process.send_signal(signal.SIGINT)
         self.process.wait(5)
-        return self.result()
 
     def result(self):
         """What it saw; a request is counted as sent when ping says so or a later one was answered."""
