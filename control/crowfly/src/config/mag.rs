@@ -36,7 +36,7 @@ pub struct Mag {
     #[serde(default = "max_bindack_timeout_ms")]
     #[schemars(range(min = 10, max = 3_600_000))]
     pub max_bindack_timeout_ms: u32,
-    /// How long `mn.attach` waits for its answer; the registration itself goes on.
+    /// How long a registration may take before `mn.attach` is refused with `lma-silent` and given up.
     #[serde(default = "attach_command_timeout_ms")]
     #[schemars(range(min = 10, max = 3_600_000))]
     pub attach_command_timeout_ms: u32,
