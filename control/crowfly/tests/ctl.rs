@@ -6,11 +6,15 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{Folder, Node, Reaction};
 use crowfly::socket::{Limits, Method, Page, RpcError, answer};
 use pmipv6::io::Refusal;
 use serde_json::{Value, json};
+
+/// Between notifications: no faster than they are read, or the node cuts the subscriber off.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(20);
 
 type Seen = Arc<Mutex<Vec<Method>>>;
 
@@ -563,7 +567,7 @@ fn events_come_as_they_happen() {
     while !first.is_finished() {
         node.notify(json!({"event": "attach", "mn_id": "a"}));
         node.notify(json!({"event": "handover", "mn_id": "a"}));
-        std::thread::yield_now();
+        std::thread::sleep(NOTIFY_INTERVAL);
     }
     let (line, mut lines) = first.join().unwrap();
     assert_eq!(
@@ -591,8 +595,7 @@ fn an_event_is_one_line_for_people() {
     let first = std::thread::spawn(move || lines.next().unwrap().unwrap());
     while !first.is_finished() {
         node.notify(json!({"event": "path_refused", "reason": "not attached", "status": 129}));
-        // Not faster than it is read: a subscriber that falls behind is cut off.
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::sleep(NOTIFY_INTERVAL);
     }
     let line = first.join().unwrap();
     assert!(
