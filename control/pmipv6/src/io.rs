@@ -8,7 +8,7 @@
 //!   Timeout ──────────────┘                        └── Probe            (is this path in use?)
 //! ```
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -52,15 +52,45 @@ pub enum Protection {
     Esp,
 }
 
+/// How a peer is reached: its signalling, and the tunnel beside it. The engine names a peer by its IPv6
+/// address everywhere (RFC 6279 section 3.3); what is under way between the two is told by
+/// [`Entry::Reach`], and is [`Via::Ipv6`] until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Via {
+    /// IPv6: the Mobility Header is the payload, tunnels are IP-in-IPv6.
+    #[default]
+    Ipv6,
+    /// IPv4 without a NAT (RFC 5844 section 4): signalling in UDP port 5436, tunnels IP-in-IPv4.
+    Ipv4 {
+        /// Our address on this leg (L-64).
+        local: Ipv4Addr,
+        /// The peer's address, and the UDP port that it sends its signalling from.
+        remote: SocketAddrV4,
+        /// Data goes in UDP port 5437 (RFC 5844 section 4.1.3: the F flag).
+        udp_data: bool,
+    },
+    /// IPv4 with a NAT on the way (RFC 5555 section 4.1): UDP port 4191 carries the IPv6 packets of the
+    /// signalling and the packets of the tunnel, on one port pair.
+    Nat {
+        /// Our address on this leg.
+        local: Ipv4Addr,
+        /// The peer's address and port as they are seen here, after the NAT.
+        remote: SocketAddrV4,
+    },
+}
+
 /// What goes into an engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// A Mobility Header message from the transport network, addressed to this node.
     Message {
-        /// Source address on the wire.
+        /// Source address of the IPv6 packet that carries it; over plain IPv4 ([`Via::Ipv4`]), where there
+        /// is none, the IPv4 source.
         source: IpAddr,
-        /// Destination address on the wire, one of ours.
+        /// Destination address, one of ours.
         destination: IpAddr,
+        /// How it came: the outer addresses as they are on the wire here.
+        via: Via,
         /// Whether ESP protected it.
         protection: Protection,
         /// The decoded message.
@@ -109,6 +139,12 @@ pub enum Input {
     LinkDown {
         /// DPDK port number.
         port: u16,
+    },
+    /// The MN on an access link does not answer Neighbor Unreachability Detection any more: it has gone
+    /// (RFC 5213 section 6.9.4).
+    Unreachable {
+        /// Access link.
+        link: Link,
     },
     /// Time passed; deadlines that are due fire.
     Timeout,
@@ -180,6 +216,15 @@ pub enum Output {
         /// The other side's home.
         remote: IpNet,
     },
+}
+
+/// Keys of a GRE tunnel (RFC 5845 section 6.1), each chosen by the one that receives with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct GreKeys {
+    /// In what we send; none: GRE without a key.
+    pub send: Option<u32>,
+    /// In what we accept; none: GRE without a key.
+    pub receive: Option<u32>,
 }
 
 /// Number of an update of forwarding state, from 1, without gaps.
@@ -308,6 +353,23 @@ pub enum Entry {
         /// Home of the MN that has moved.
         destination: IpNet,
     },
+    /// `peer` is reached this way from now on: what is sent to it, and every tunnel to it that stands.
+    Reach {
+        /// The peer, as the other entries name it.
+        peer: IpAddr,
+        /// How.
+        via: Via,
+    },
+    /// GRE keys (RFC 5845) of the tunnel of `home`, or, where `remote` is given, of the path between the
+    /// two. They take effect with the next entry that sets that tunnel or path, in one step with it.
+    GreKeys {
+        /// The MN's prefix or address; of a path, this side's home.
+        home: IpNet,
+        /// Of a path, the other side's home.
+        remote: Option<IpNet>,
+        /// The keys; none: no GRE.
+        keys: Option<GreKeys>,
+    },
     /// LMA: addresses in `prefix` are anchored at another LMA, so pairs with them are reported too.
     PeerAnchor {
         /// Prefix served by the peer.
@@ -325,6 +387,11 @@ pub enum Command {
     Attach(AttachRequest),
     /// MAG: the MN has left; de-register it.
     Detach {
+        /// NAI of the MN.
+        mn_id: String,
+    },
+    /// LMA: take an MN's bindings away (RFC 5846).
+    Revoke {
         /// NAI of the MN.
         mn_id: String,
     },
@@ -369,6 +436,8 @@ pub enum Answer {
     Attached(BindingView),
     /// The binding is gone.
     Detached,
+    /// The binding is revoked, and its MAG has said so.
+    Revoked,
     /// The path is being set up, or stands.
     PathRequested,
     /// The path is being taken down.

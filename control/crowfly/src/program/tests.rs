@@ -477,6 +477,7 @@ impl Model {
                 destination,
             } => self.remove((source, destination), "accept"),
             Entry::PathLocalRemove { from, to } => self.remove((from, to), "local"),
+            Entry::Reach { .. } | Entry::GreKeys { .. } => {}
         }
     }
 

@@ -60,6 +60,9 @@ pub enum Refused {
     /// Every tunnel slot is taken.
     #[error("all tunnels are in use ({0})")]
     TunnelsFull(u32),
+    /// IPv4 transport and GRE: not joined to the workers yet.
+    #[error("tunnels are IP in IPv6 only")]
+    Tunnel,
     /// Every link slot is taken.
     #[error("all access links are in use ({0})")]
     LinksFull(u32),
@@ -211,6 +214,7 @@ impl<W: WorkerPort> Program<W> {
             Entry::Attach { home, link, lma } => self.attach(home.trunc(), link, lma, hops),
             Entry::Bind { home, proxy_coa } => self.bind(home.trunc(), proxy_coa, hops),
             Entry::Suspend { home } => self.set_plain(home.trunc(), HomeAction::Suspended, hops),
+            Entry::Reach { .. } | Entry::GreKeys { .. } => Err(Refused::Tunnel),
             Entry::PeerAnchor { prefix, lma: _ } => {
                 self.set_plain(prefix.trunc(), HomeAction::PeerAnchored, hops)
             }

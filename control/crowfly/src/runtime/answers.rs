@@ -28,6 +28,7 @@ pub(super) struct Pending {
 enum Asked {
     Attach,
     Detach { mn_id: String },
+    Revoke { mn_id: String },
     PathRequest(Pair),
     PathRemove(Pair),
 }
@@ -51,6 +52,13 @@ impl Control {
                     Command::Detach { mn_id },
                     what,
                 );
+            }
+            Method::BindingRevoke { mn_id } => {
+                let what = Asked::Revoke {
+                    mn_id: mn_id.clone(),
+                };
+                let command = Command::Revoke { mn_id };
+                return self.command(id, "binding.revoke", &[Role::Lma], command, what);
             }
             Method::PathRequest(pair) => {
                 let Pair {
@@ -80,7 +88,6 @@ impl Control {
             Method::Status => json(self.status()),
             Method::BindingList(page) => json(self.binding_page(page)),
             Method::BindingShow { mn_id } => self.binding(&mn_id),
-            Method::BindingRevoke { .. } => Err(self.no_revocation()),
             Method::PathList(page) => json(self.path_page(page)),
             Method::PathShow(pair) => self.path(pair),
             Method::PeerList(page) => json(self.peer_page(page)),
@@ -101,7 +108,9 @@ impl Control {
         let answered = match result {
             Err(refusal) => Err(refusal.into()),
             Ok(Answer::Attached(binding)) => json(binding),
-            Ok(Answer::Detached | Answer::PathRequested | Answer::PathRemoved) => done(what),
+            Ok(
+                Answer::Detached | Answer::Revoked | Answer::PathRequested | Answer::PathRemoved,
+            ) => done(what),
         };
         self.server.answer(request, answered);
     }
@@ -255,14 +264,6 @@ impl Control {
         }
     }
 
-    fn no_revocation(&self) -> RpcError {
-        if self.config.role != Role::Lma {
-            return RpcError::not_in_this_role("binding.revoke", &self.config.role.to_string());
-        }
-        let text = "binding revocation (RFC 5846) is not in this version";
-        RpcError::refused("not-supported", text)
-    }
-
     fn path_page(&self, page: Page) -> answer::PathPage {
         let all = self.engine.paths(self.clock.now());
         answer::PathPage {
@@ -401,7 +402,7 @@ fn done(what: Asked) -> Answered {
         state: state.to_owned(),
     };
     match what {
-        Asked::Detach { mn_id } => json(answer::Gone { mn_id }),
+        Asked::Detach { mn_id } | Asked::Revoke { mn_id } => json(answer::Gone { mn_id }),
         Asked::PathRequest(pair) => json(path(pair, "requested")),
         Asked::PathRemove(pair) => json(path(pair, "removed")),
         Asked::Attach => Err(RpcError::internal(

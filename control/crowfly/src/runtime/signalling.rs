@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use pmipv6::io::{Input, Protection};
+use pmipv6::io::{Input, Protection, Via};
 use pmipv6::wire::{self, Checksum, Message, Numbering};
 
 /// What the engine is told about a Mobility Header from the wire.
@@ -21,6 +21,7 @@ pub(super) fn input(
         Ok(message) => Input::Message {
             source,
             destination,
+            via: Via::Ipv6,
             protection: Protection::None,
             message,
         },

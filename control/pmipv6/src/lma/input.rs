@@ -45,6 +45,10 @@ impl LocalMobilityAnchor {
                     source,
                     destination,
                 } => self.on_path_remove(token, source, destination),
+                Command::Revoke { .. } => {
+                    let text = "Binding revocation (RFC 5846) is not in this version.".to_owned();
+                    self.node.refuse(token, None, "not-supported", text);
+                }
                 Command::Attach(_) | Command::Detach { .. } => {
                     let text = "An LMA has no access links.".to_owned();
                     self.node.refuse(token, None, "not-a-mag", text);
@@ -57,7 +61,10 @@ impl LocalMobilityAnchor {
                 ..
             } => self.on_pair_talks(source, destination),
             Input::Shutdown => self.on_shutdown(),
-            Input::Activity { .. } | Input::LinkDown { .. } | Input::Timeout => {}
+            Input::Activity { .. }
+            | Input::LinkDown { .. }
+            | Input::Unreachable { .. }
+            | Input::Timeout => {}
         }
     }
 

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::MobileAccessGateway;
 use super::state::{BindingUpdateListEntry, State, Timer};
-use crate::io::{Answer, AttachRequest, Event, Token};
+use crate::io::{Answer, AttachRequest, Event, Link, Token};
 use crate::wire::iana::handoff_indicator::{BETWEEN_INTERFACES, BETWEEN_MAGS};
 use crate::wire::options::is_all_zero;
 
@@ -143,6 +143,11 @@ impl MobileAccessGateway {
     pub(super) fn on_link_down(&mut self, port: u16) {
         let gone = self.mns_where(|entry| entry.link.port == port);
         self.leave_all(gone, "link-down");
+    }
+
+    pub(super) fn on_unreachable(&mut self, link: Link) {
+        let gone = self.mns_where(|entry| entry.link == link);
+        self.leave_all(gone, "unreachable");
     }
 
     pub(super) fn on_shutdown(&mut self) {

@@ -31,6 +31,10 @@ impl MobileAccessGateway {
                     source,
                     destination,
                 } => self.on_path_remove(token, source, destination),
+                Command::Revoke { .. } => {
+                    let text = "Bindings are revoked at the LMA.".to_owned();
+                    self.node.refuse(token, None, "not-an-lma", text);
+                }
             },
             Input::Applied(number) => self.node.applied(number),
             Input::PairTalks {
@@ -45,6 +49,7 @@ impl MobileAccessGateway {
                 ..
             } => self.on_activity(local, remote, packets),
             Input::LinkDown { port } => self.on_link_down(port),
+            Input::Unreachable { link } => self.on_unreachable(link),
             Input::Timeout => {}
             Input::Shutdown => self.on_shutdown(),
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::io::{Input, Protection, UpdateNumber};
+use crate::io::{Input, Protection, UpdateNumber, Via};
 use crate::wire::Message;
 
 use super::check::ViolationKind;
@@ -151,6 +151,7 @@ impl Domain<'_> {
             self.grants.seen(to, &message, self.now, &self.layout);
         }
         let input = Input::Message {
+            via: Via::Ipv6,
             source,
             destination: self.nodes[to].address,
             protection: Protection::Esp,

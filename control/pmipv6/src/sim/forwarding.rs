@@ -108,6 +108,8 @@ impl Forwarding {
                 self.anchors.insert(prefix, lma);
                 Ok(())
             }
+            // How a peer is reached is below what is modelled.
+            Entry::Reach { .. } | Entry::GreKeys { .. } => Ok(()),
             _ => self.apply_path(entry),
         }
     }
@@ -362,5 +364,7 @@ pub fn homes_of(entry: &Entry) -> (IpNet, Option<IpNet>) {
         | Entry::PathSendRemove { local, remote } => (local, Some(remote)),
         Entry::PathLocal { from, to } | Entry::PathLocalRemove { from, to } => (from, Some(to)),
         Entry::PeerAnchor { prefix, .. } => (prefix, None),
+        Entry::GreKeys { home, remote, .. } => (home, remote),
+        Entry::Reach { peer, .. } => (peer.into(), None),
     }
 }

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use crate::io::{
     Answer, BindingView, Command, Engine, Entry, Input, Link, Now, Output, PathView, PeerView,
-    Token,
+    Token, Via,
 };
 use crate::wire::message::{BindingAck, BindingUpdate};
 use crate::wire::{Message, MobilityOption};
@@ -165,7 +165,10 @@ impl Engine for Toy {
         match input {
             Input::Command { token, command } => self.command(token, command, out),
             Input::Message {
-                source, message, ..
+                via: Via::Ipv6,
+                source,
+                message,
+                ..
             } => match message {
                 Message::BindingUpdate(update) => self.bind(source, &update, out),
                 Message::BindingAck(ack) => self.bound(source, &ack, out),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use pmipv6::io::{
     Answer, AttachRequest, BindingView, Command, Engine, Entry, Event, Input, Link, MacAddr, Now,
-    Output, PathView, Protection, Refusal, Token,
+    Output, PathView, Protection, Refusal, Token, Via,
 };
 use pmipv6::lma::{self, LocalMobilityAnchor, PeerLma};
 use pmipv6::mag::{self, MobileAccessGateway};
@@ -342,6 +342,7 @@ impl Domain {
         while let Some(sent) = self.wire.pop_front() {
             self.now = self.now.max(sent.at + LATENCY);
             let input = Input::Message {
+                via: Via::Ipv6,
                 source: sent.source,
                 destination: sent.destination,
                 protection: Protection::None,

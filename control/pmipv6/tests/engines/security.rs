@@ -1,6 +1,6 @@
 //! draft-loureiro section 10, L-74: who may do what.
 
-use pmipv6::io::{Input, Protection};
+use pmipv6::io::{Input, Protection, Via};
 use pmipv6::wire::message::{RoKind, RoRequest};
 use pmipv6::wire::{Message, MobilityOption};
 
@@ -147,6 +147,7 @@ fn l_67_clear_text_is_dropped_where_protection_is_required() {
     let mut domain = domain_with(|mag| mag.require_protection = true, |_| {});
     let message = request_without_binding();
     let input = |protection| Input::Message {
+        via: Via::Ipv6,
         source: address("lma1"),
         destination: address("mag2"),
         protection,
