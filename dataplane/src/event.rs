@@ -31,6 +31,9 @@ pub enum PuntReason {
     Neighbour,
     /// To an own address, next header 135 or 50 (or UDP 5436, 4191).
     Signalling,
+    /// DHCPv4 to a server, from an access link, wherever it is addressed (RFC 5844 section 3.4). Whether
+    /// its source may speak there is control's to check.
+    Dhcp,
     /// To an own address, anything else that is not a tunnel packet.
     Local,
     /// User packet that was dropped and needs an ICMP error from the box: the error is control's to build.

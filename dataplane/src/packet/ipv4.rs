@@ -9,6 +9,8 @@ use crate::stats::DropReason;
 
 /// UDP port of a DHCP server (RFC 2131 section 4.1).
 const UDP_DHCP_SERVER: u16 = 67;
+/// DF, in the word of the fragment offset.
+const DONT_FRAGMENT: u16 = 0x4000;
 
 /// An IPv4 packet, which is user traffic or DHCP.
 pub(super) fn ipv4(role: &PortRole, ip: &[u8], packet: &mut Packet) -> Result<(), Verdict> {
@@ -18,19 +20,29 @@ pub(super) fn ipv4(role: &PortRole, ip: &[u8], packet: &mut Packet) -> Result<()
         _ => return Err(DropReason::NotOwnAddress.into()),
     };
     if packet.origin == Origin::Access && is_to_dhcp_server(ip) {
-        return Err(Verdict::Punt(PuntReason::Local));
+        return Err(Verdict::Punt(PuntReason::Dhcp));
     }
     take_ipv4(ip, packet)?;
     Ok(())
 }
 
-/// A client that has no address yet asks by broadcast (RFC 2131 section 4.1).
+/// From a client without an address by broadcast, from one with an address to the server or to all (RFC
+/// 2131 section 4.1): none of it may pass the gateway (RFC 5844 section 3.4). Only a whole packet has ports.
+#[inline]
 fn is_to_dhcp_server(ip: &[u8]) -> bool {
-    ip.len() >= IPV4 + 4
-        && ip[0] == 0x45
-        && ip[9] == NH_UDP
-        && ip[16..20] == [255; 4]
-        && u16_at(ip, IPV4 + 2) == UDP_DHCP_SERVER
+    let Some(fixed) = ip.first_chunk::<IPV4>() else {
+        return false;
+    };
+    let fragment = u16::from_be_bytes([fixed[6], fixed[7]]) & !DONT_FRAGMENT;
+    let header_octets = usize::from(fixed[0] & 0x0f) * 4;
+    fixed[9] == NH_UDP
+        && fixed[0] >> 4 == 4
+        && fragment == 0
+        && header_octets >= IPV4
+        && u16_at(ip, header_octets + 2) == UDP_DHCP_SERVER
+        && ip
+            .get(..header_octets)
+            .is_some_and(|header| ipv4_sum(header) == 0xffff)
 }
 
 /// Checks an IPv4 header (RFC 1812 section 5.2.2) and takes over what forwarding needs of it.

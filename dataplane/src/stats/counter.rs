@@ -49,6 +49,8 @@ counters! {
         PuntNeighbour = "punt.neighbour",
         /// Mobility Header and ESP given to control.
         PuntSignalling = "punt.signalling",
+        /// DHCPv4 from access links given to control.
+        PuntDhcp = "punt.dhcp",
         /// Other packets to the box itself given to control.
         PuntLocal = "punt.local",
         /// Dropped packets that were given to control for an ICMP error.

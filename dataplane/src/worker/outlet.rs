@@ -125,6 +125,7 @@ impl<B: Buffer> Outlet<B> {
                 match reason {
                     PuntReason::Neighbour => Counter::PuntNeighbour,
                     PuntReason::Signalling => Counter::PuntSignalling,
+                    PuntReason::Dhcp => Counter::PuntDhcp,
                     PuntReason::Local => Counter::PuntLocal,
                     PuntReason::IcmpError(_) => Counter::IcmpRaised,
                 },
@@ -140,7 +141,7 @@ impl<B: Buffer> Outlet<B> {
         let kept = match reason {
             PuntReason::Signalling => 0,
             PuntReason::Neighbour => self.punt_slots / 4,
-            PuntReason::Local | PuntReason::IcmpError(_) => self.punt_slots / 2,
+            PuntReason::Dhcp | PuntReason::Local | PuntReason::IcmpError(_) => self.punt_slots / 2,
         };
         if self.punt.slots() <= kept {
             return Err(mbuf);

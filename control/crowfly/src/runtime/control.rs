@@ -281,7 +281,10 @@ impl Control {
                         self.net
                             .user_error(now, port, frame, error, &mut self.actions);
                     }
-                    PuntReason::Neighbour | PuntReason::Signalling | PuntReason::Local => {
+                    PuntReason::Neighbour
+                    | PuntReason::Signalling
+                    | PuntReason::Dhcp
+                    | PuntReason::Local => {
                         self.net.receive(now, port, frame, &mut self.actions);
                     }
                 }

@@ -102,7 +102,7 @@ fn survives(role: Role, port: u16, frames: &[Vec<u8>]) {
     }
     let counters = node.counters();
     let of = |name: &str| counters[name];
-    let punted = of("punt.neighbour") + of("punt.signalling") + of("punt.local");
+    let punted = of("punt.neighbour") + of("punt.signalling") + of("punt.local") + of("punt.dhcp");
     let dropped = node.handle.stats().dropped_total();
     assert_eq!(of("rx.packets"), frames.len() as u64);
     assert_eq!(

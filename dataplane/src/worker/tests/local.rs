@@ -96,12 +96,36 @@ fn what_else_is_for_us_is_controls() {
         &from_router(TRANSPORT, &ping.bytes()),
         PuntReason::Local,
     );
-    let dhcp = {
-        let mut packet = v4("10.0.0.9", "255.255.255.255", 64, 300, false);
+}
+
+/// RFC 2131 section 4.1: discover and request come from no address to all, a renewal from an address to
+/// the server. From an access link only, and never in fragments.
+#[test]
+fn dhcp_from_access_links_is_controls() {
+    let dhcp = |source, destination| {
+        let mut packet = v4(source, destination, 64, 300, false);
         packet[20..24].copy_from_slice(&[0, 68, 0, 67]);
         packet
     };
-    punted(ACCESS, &from_mn(1, &dhcp), PuntReason::Local);
+    let discover = dhcp("0.0.0.0", "255.255.255.255");
+    let renewal = dhcp("10.0.0.9", "10.0.0.254");
+    for packet in [&discover, &renewal] {
+        punted(ACCESS, &from_mn(1, packet), PuntReason::Dhcp);
+    }
+    let everyone = ethernet([0xff; 6], mn_mac(1), 0x0800, &discover);
+    punted(ACCESS, &everyone, PuntReason::Dhcp);
+    punted(ACCESS, &tagged(7, &everyone), PuntReason::Dhcp);
+    let mut wrong = discover.clone();
+    wrong[10] ^= 1;
+    dropped(ACCESS, &from_mn(1, &wrong), DropReason::BadChecksum);
+    let mut to_client = renewal.clone();
+    to_client[23] = 68;
+    dropped(ACCESS, &from_mn(1, &to_client), DropReason::SourceNotOnLink);
+    dropped(
+        TRANSPORT,
+        &from_router(TRANSPORT, &renewal),
+        DropReason::NotOwnAddress,
+    );
 }
 
 #[test]
