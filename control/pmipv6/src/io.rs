@@ -102,6 +102,9 @@ pub enum Input {
         source: IpAddr,
         /// Destination address on the wire, one of ours.
         destination: IpAddr,
+        /// How it came, as for [`Input::Message`].
+        #[serde(default)]
+        via: Via,
         /// What is wrong with it.
         error: WireError,
     },
@@ -159,8 +162,12 @@ pub enum Output {
     Send {
         /// Our address to send from.
         source: IpAddr,
-        /// The peer.
+        /// The peer: its IPv6 address; its IPv4 address where [`Via::Ipv4`] is all that is known of it.
         destination: IpAddr,
+        /// How it goes. [`Via::Ipv4`] and [`Via::Nat`] say between which IPv4 addresses; `source` and
+        /// `destination` are then those of the IPv6 packet in UDP, if there is one.
+        #[serde(default)]
+        via: Via,
         /// What to send.
         message: Message,
     },

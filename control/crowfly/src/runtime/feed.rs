@@ -108,6 +108,7 @@ impl Control {
                 source,
                 destination,
                 message,
+                ..
             } => {
                 tracing::debug!(%destination, ?message, "sending");
                 let Some((from, to, octets)) =

@@ -28,6 +28,7 @@ pub(super) fn input(
         Err(error) => Input::Malformed {
             source,
             destination,
+            via: Via::Ipv6,
             error,
         },
     }

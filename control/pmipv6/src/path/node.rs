@@ -9,7 +9,7 @@ use super::exchange::{Admission, Ask, Asked, Due, Exchange, RequestId};
 use super::peers::{PeerTable, Role};
 use super::rng::Rng;
 use super::updates::Updates;
-use crate::io::{Answer, Entry, Event, Now, Output, Refusal, Token, UpdateNumber};
+use crate::io::{Answer, Entry, Event, Now, Output, Refusal, Token, UpdateNumber, Via};
 use crate::wire::iana::binding_error_status::UNRECOGNIZED_MH_TYPE;
 use crate::wire::message::{BindingError, RoAck, RoKind, RoRequest};
 use crate::wire::{Message, MobilityOption, WireError};
@@ -138,6 +138,7 @@ impl<O: Copy> Node<O> {
         Output::Send {
             source: self.address,
             destination,
+            via: Via::Ipv6,
             message,
         }
     }

@@ -19,6 +19,7 @@ impl Domain<'_> {
                 source,
                 destination,
                 message,
+                ..
             } => self.send(node, source, destination, message),
             Output::Program { number, entry } => self.program(node, number, entry),
             Output::Reply { token, result } => self.reply(node, token, result),

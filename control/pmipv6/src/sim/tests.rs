@@ -52,6 +52,7 @@ impl Toy {
         Output::Send {
             source: self.layout.address(self.node),
             destination,
+            via: crate::io::Via::Ipv6,
             message,
         }
     }

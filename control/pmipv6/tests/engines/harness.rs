@@ -270,6 +270,7 @@ impl Domain {
             Output::Send {
                 source,
                 destination,
+                via: _,
                 message,
             } => {
                 assert_eq!(source, at, "a node sends from its own address");

@@ -253,6 +253,7 @@ fn rfc6275_9_2_malformed_messages_are_answered_as_the_rfc_says() {
         let input = Input::Malformed {
             source: address("mag1"),
             destination: address("mag2"),
+            via: pmipv6::io::Via::Ipv6,
             error,
         };
         domain.input("mag2", input);
