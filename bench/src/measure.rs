@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use dataplane::{
-    Counter, DetectConfig, HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, OwnAddress, PortRole,
+    Counter, DetectConfig, Encapsulation, HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, OwnAddress, PortRole,
     RoleSet, TunnelSlot, TunnelSpec, Update, WorkerConfig, WorkerHandle, wire_up,
 };
 use dpdk::{Eal, Mempool, Port, PortConfig};
@@ -111,7 +111,7 @@ fn worker_config(plan: &Plan) -> WorkerConfig {
         }],
         own: vec![OwnAddress {
             port: PORT,
-            address: PROXY_CARE_OF_ADDRESS,
+            address: PROXY_CARE_OF_ADDRESS.into(),
         }],
         detect: DetectConfig {
             enabled: plan.detect,
@@ -161,6 +161,9 @@ fn updates(plan: &Plan) -> impl Iterator<Item = Update> + '_ {
         tunnel: TunnelSpec {
             local: PROXY_CARE_OF_ADDRESS.into(),
             remote: anchor_address(anchor).into(),
+            encapsulation: Encapsulation::Ip,
+            gre: None,
+            encapsulation_limit: None,
             hop_limit: HOP_LIMIT,
             mtu_bytes: MTU_BYTES - 40,
             next_hop: Some(NextHop {

@@ -1,6 +1,6 @@
 //! What a worker is told once, before it runs. Every bound of the worker stands here, with its unit.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use thiserror::Error;
 
@@ -232,7 +232,7 @@ pub enum ConfigError {
     TooManyAddresses(usize),
     /// An own address that cannot be one.
     #[error("own address {0} is unspecified or multicast")]
-    BadAddress(Ipv6Addr),
+    BadAddress(IpAddr),
 }
 
 impl WorkerConfig {

@@ -53,6 +53,11 @@ pub enum IcmpError {
     HopLimit,
     /// ICMPv6 1/3: the destination is not attached (RFC 2473 section 8).
     Unreachable,
+    /// ICMPv6 4/0: the packet may not be put into another tunnel (RFC 2473 section 4.1.1).
+    EncapsulationLimit {
+        /// Of the limit, octets from the start of the user packet.
+        pointer: u32,
+    },
 }
 
 /// A fact, small and `Copy`; when the ring is full it is counted and dropped, because the next packet

@@ -34,7 +34,7 @@ pub use config::{
 pub use event::{Event, IcmpError, Inject, Punt, PuntReason};
 pub use stats::{BurstHistogram, Counter, DropReason, WorkerStats};
 pub use update::{
-    HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, PairAction, PathSlot, TunnelSlot,
-    TunnelSpec, Update,
+    Encapsulation, GreKeys, HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, PairAction,
+    PathSlot, TunnelSlot, TunnelSpec, Update,
 };
 pub use worker::{Batch, Dpdk, Platform, QueueError, Worker, WorkerHandle, wire_up};

@@ -4,7 +4,7 @@
 //! caller keeps the order: a tunnel or link is set before an entry points to its slot, and cleared after
 //! the last one that did (rule 3 of the house: a packet is moved by a complete entry or by none).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -95,16 +95,52 @@ pub enum Update {
     Fence,
 }
 
-/// A tunnel: a prepared header, and who may send to us through it.
+/// What stands between the outer IP header and what it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encapsulation {
+    /// Nothing: IPv6- and IPv4-in-IPv6 (RFC 2473), IPv6-in-IPv4 (RFC 4213) and IPv4-in-IPv4 (RFC 2003), by
+    /// the family of the tunnel's addresses.
+    #[default]
+    Ip,
+    /// UDP, over IPv4 only (RFC 5844 section 4.1.3, RFC 5555 section 4.1). Other local ports than 5437 and
+    /// 4191 are refused: nothing is received there.
+    Udp {
+        /// Ours: 5437, or 4191 where a NAT is on the way.
+        local_port: u16,
+        /// The peer's, as it is seen here: 5437, or what the NAT made of it.
+        remote_port: u16,
+    },
+}
+
+/// Keys of a GRE tunnel (RFC 2890), each chosen by the one that receives with it (RFC 5845).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GreKeys {
+    /// In what we send; none: without a key.
+    pub send: Option<u32>,
+    /// In what we accept; none: without a key.
+    pub receive: Option<u32>,
+}
+
+/// A tunnel: a prepared header, and who may send to us through it. Setting its slot again rebinds it in one
+/// step, for instance to the port that a NAT gives the peer now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelSpec {
     /// Outer source: our address.
     pub local: IpAddr,
-    /// Outer destination, and the only outer source accepted from the tunnel.
+    /// Outer destination, and the only outer source accepted from the tunnel; of the family of `local`.
     pub remote: IpAddr,
-    /// Outer hop limit.
+    /// What follows the outer IP header.
+    pub encapsulation: Encapsulation,
+    /// GRE (RFC 2784), directly over IP or, over UDP, behind a TLV header (RFC 5845 section 7); a packet
+    /// is taken from this tunnel only if it comes as one is sent, with the key to be received.
+    pub gre: Option<GreKeys>,
+    /// Tunnel encapsulation limit put in front of every packet, over IPv6 only (RFC 2473 section 4.1.1).
+    /// One found in the packet itself goes before it, whatever stands here.
+    pub encapsulation_limit: Option<u8>,
+    /// Outer hop limit or TTL.
     pub hop_limit: u8,
-    /// Largest inner packet, octets (RFC 2473 section 7).
+    /// Largest inner packet, octets: the path's MTU less all that this tunnel adds (RFC 2473 section 7,
+    /// RFC 4213 section 3.2.1).
     pub mtu_bytes: u16,
     /// Where it leaves; none while the neighbour is not resolved: packets are dropped and counted.
     pub next_hop: Option<NextHop>,
@@ -195,5 +231,5 @@ pub struct OwnAddress {
     /// DPDK port number.
     pub port: u16,
     /// Address.
-    pub address: Ipv6Addr,
+    pub address: IpAddr,
 }

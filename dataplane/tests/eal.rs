@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use dataplane::{
-    Counter, DropReason, HomeAction, IcmpError, Inject, LinkSlot, LinkSpec, NextHop, Numbered,
-    OwnAddress, PortRole, Punt, PuntReason, RoleSet, TunnelSlot, TunnelSpec, Update, WorkerConfig,
-    WorkerHandle, wire_up,
+    Counter, DropReason, Encapsulation, HomeAction, IcmpError, Inject, LinkSlot, LinkSpec, NextHop,
+    Numbered, OwnAddress, PortRole, Punt, PuntReason, RoleSet, TunnelSlot, TunnelSpec, Update,
+    WorkerConfig, WorkerHandle, wire_up,
 };
 use dpdk::{Eal, Mempool, Port, PortConfig};
 
@@ -84,6 +84,9 @@ fn tunnel(slot: usize) -> Update {
         tunnel: TunnelSpec {
             local: address(slot),
             remote: address(slot + 1),
+            encapsulation: Encapsulation::Ip,
+            gre: None,
+            encapsulation_limit: None,
             hop_limit: 64,
             mtu_bytes: 1460,
             next_hop: Some(NextHop {

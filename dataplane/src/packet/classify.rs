@@ -1,6 +1,6 @@
 //! The first stage: what a frame is, by its headers and the node's own addresses alone.
 
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 
 use super::header::{self, *};
 use super::ipv4::ipv4;
@@ -83,14 +83,15 @@ impl Ground {
                 *slot = Some(*role);
             }
             if let (true, Some(address)) = (role.roles.access, config.access_link_local) {
-                ground.own_on_link.push((role.port, bits(address)));
+                ground.own_on_link.push((role.port, key(address.into())));
             }
         }
         for own in &config.own {
-            if own.address.is_unicast_link_local() {
-                ground.own_on_link.push((own.port, bits(own.address)));
+            let address = key(own.address);
+            if is_link_local(address) {
+                ground.own_on_link.push((own.port, address));
             } else {
-                ground.own.push(bits(own.address));
+                ground.own.push(address);
             }
         }
         ground
@@ -118,8 +119,12 @@ impl Ground {
     }
 }
 
-fn bits(address: Ipv6Addr) -> u128 {
-    u128::from(address)
+/// The look-up form of an address.
+pub(crate) fn key(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => ipv4_key(address.into()),
+        IpAddr::V6(address) => address.into(),
+    }
 }
 
 #[inline]

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use crate::packet::header::{ETHERNET, ETHERTYPE_IPV6, IPV6, address};
 use crate::table::{Key, NONE, Table, prefetch};
-use crate::update::{TunnelSlot, TunnelSpec};
+use crate::update::{Encapsulation, TunnelSlot, TunnelSpec};
 
 /// Octets in front of an inner packet: Ethernet and IPv6.
 pub(crate) const OUTER: usize = ETHERNET + IPV6;
@@ -89,8 +89,8 @@ pub(crate) struct Tunnels {
 pub(crate) enum Refused {
     /// No such slot.
     Slot,
-    /// An address that is not IPv6.
-    Family,
+    /// What does not exist: addresses of two families, UDP over IPv6, another local port.
+    Form,
 }
 
 impl Tunnels {
@@ -145,8 +145,11 @@ impl Tunnels {
             return Err(Refused::Slot);
         }
         let (IpAddr::V6(local), IpAddr::V6(remote)) = (spec.local, spec.remote) else {
-            return Err(Refused::Family);
+            return Err(Refused::Form);
         };
+        if spec.encapsulation != Encapsulation::Ip || spec.gre.is_some() {
+            return Err(Refused::Form);
+        }
         self.forget_ends(slot);
         let ends = [u128::from(local), u128::from(remote)];
         // Two slots with the same ends: the later one is where packets are taken from.

@@ -66,7 +66,7 @@ impl State {
         match self.tunnels.set(slot, tunnel) {
             Ok(()) => Applied,
             Err(Refused::Slot) => Outcome::Refused("tunnel"),
-            Err(Refused::Family) => Outcome::Refused("tunnel-family"),
+            Err(Refused::Form) => Outcome::Refused("tunnel-form"),
         }
     }
 

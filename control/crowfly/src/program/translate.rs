@@ -6,7 +6,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use dataplane::{HomeAction, LinkSlot, LinkSpec, NextHop, TunnelSlot, TunnelSpec, Update};
+use dataplane::{
+    Encapsulation, HomeAction, LinkSlot, LinkSpec, NextHop, TunnelSlot, TunnelSpec, Update,
+};
 use ipnet::IpNet;
 use pmipv6::io::{Entry, Link, UpdateNumber};
 
@@ -395,6 +397,9 @@ impl<W: WorkerPort> Program<W> {
         TunnelSpec {
             local: self.config.local,
             remote,
+            encapsulation: Encapsulation::Ip,
+            gre: None,
+            encapsulation_limit: None,
             hop_limit: self.config.hop_limit,
             mtu_bytes: self.config.tunnel_mtu_bytes,
             next_hop,

@@ -165,13 +165,13 @@ pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
     let link_locals = ports(config, probed).filter(|(port, _)| !port.has(PortRole::Access));
     let link_locals = link_locals.map(|(_, probed)| OwnAddress {
         port: probed.number,
-        address: crate::net::link_local(probed.mac),
+        address: crate::net::link_local(probed.mac).into(),
     });
     let globals = ports(config, probed).flat_map(|(port, probed)| {
         let number = probed.number;
         port.addresses.iter().map(move |own| OwnAddress {
             port: number,
-            address: own.addr(),
+            address: own.addr().into(),
         })
     });
     WorkerConfig {

@@ -21,8 +21,8 @@ use crate::packet::Buffer;
 use crate::packet::vec::VecBuffer;
 use crate::stats::DropReason;
 use crate::update::{
-    HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, PairAction, PathSlot, TunnelSlot,
-    TunnelSpec, Update,
+    Encapsulation, HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, PairAction, PathSlot,
+    TunnelSlot, TunnelSpec, Update,
 };
 use frames::*;
 use memory::{Memory, Wire};
@@ -196,6 +196,9 @@ fn tunnel_spec(remote: &str) -> TunnelSpec {
     TunnelSpec {
         local: OWN.parse().expect("an address"),
         remote: remote.parse().expect("an address"),
+        encapsulation: Encapsulation::Ip,
+        gre: None,
+        encapsulation_limit: None,
         hop_limit: 64,
         mtu_bytes: 1460,
         next_hop: Some(hop(TRANSPORT)),
