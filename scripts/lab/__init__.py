@@ -8,6 +8,8 @@
     host      a plain Linux host: addresses, ping, iperf3
     capture   tcpdump on a link
     pcap, mh  reading captures: frames, Mobility Headers
+    relay     loss, delay, reordering, duplication between nodes
+    stream    constant streams of numbered packets, both ways
     domain    LMA, MAG1 to MAG3, MN1, MN2 and the Internet side, put together
     steps     what a domain has to show, step by step
     demo      the steps with their evidence, for people

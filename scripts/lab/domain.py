@@ -62,6 +62,7 @@ class Domain:
         self.lab = lab
         self.core, self.radio = lab.namespace("core"), lab.namespace("radio")
         netns.bridge(self.core, "br0")
+        self.core_port = {}  # by node, what is plugged into the core's bridge for it
         self.hosts = {name: Host(lab, name) for name in (*MNS, "inet")}
         self.mn1, self.mn2, self.inet = (self.hosts[name] for name in (*MNS, "inet"))
         self.nodes = {}
@@ -88,6 +89,7 @@ class Domain:
     def _cable(self, node):
         netns.veth(node.space, CORE, self.core, node.name)
         netns.plug(self.core, node.name, "br0")
+        self.core_port[node.name] = node.name
         if node.name in ANCHORS:
             interface, address, lma, pool = ANCHORS[node.name]
             netns.veth(node.space, NETWORK, self.inet.space, interface)
@@ -117,6 +119,18 @@ class Domain:
     def plug(self, mn, mag):
         """Puts an MN on a MAG's access link."""
         netns.plug(self.radio, mn.name, f"br-{mag.name}")
+
+    def unplug(self, mn):
+        """Takes an MN off every access link."""
+        netns.unplug(self.radio, mn.name)
+
+    def unplug_core(self, name):
+        """Cuts a node off from the core."""
+        netns.unplug(self.core, self.core_port[name])
+
+    def plug_core(self, name):
+        """Undoes `unplug_core`."""
+        netns.plug(self.core, self.core_port[name], "br0")
 
     def attach(self, mn, mag, hi=HI_NEW):
         """Plugs an MN in and registers it, as the access network would; returns crowflyctl's answer."""

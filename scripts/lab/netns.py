@@ -62,6 +62,11 @@ def plug(space, name, bridge_name):
     run("ip", "-n", space, "link", "set", name, "master", bridge_name)
 
 
+def unplug(space, name):
+    """Takes an interface out of its bridge."""
+    run("ip", "-n", space, "link", "set", name, "nomaster")
+
+
 def silence(space, name):
     """The kernel speaks no IPv6 on an interface that DPDK or a bridge owns."""
     sysctl(space, f"net.ipv6.conf.{name}.disable_ipv6", 1)
