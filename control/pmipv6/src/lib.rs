@@ -9,6 +9,7 @@
 //! draft-loureiro-netext-pmipv6-ro-02 (localized routing).
 #![forbid(unsafe_code)]
 
+pub mod esp;
 pub mod io;
 pub mod lma;
 pub mod mag;
