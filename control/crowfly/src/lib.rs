@@ -4,5 +4,6 @@ pub mod config;
 pub mod ctl;
 pub mod net;
 pub mod program;
+pub mod record;
 pub mod runtime;
 pub mod socket;

@@ -29,6 +29,10 @@ A packet, without any node:
   crowflyctl decode 60 00 00 00 00 10 87 40 ...
   crowflyctl decode capture.pcap
 
+What a node was handed and answered, played again, without any node:
+  crowfly ... -- --config mag.json --record mag.record
+  crowflyctl replay mag.record
+
 Several nodes on one machine have a socket each:
   crowflyctl -s /run/crowfly/mag1.sock status
 
@@ -36,7 +40,7 @@ For programs: --json prints what the node answered, one line, errors as {\"error
 
 Exit status:
   0  done
-  1  the node refused (or `decode` found a bad packet); the reason is on standard error
+  1  the node refused, `decode` found a bad packet, `replay` a difference; the reason is on standard error
   2  no such node, or wrong usage";
 
 /// Asks a Crowfly node what it does, and tells it what to do.
@@ -111,6 +115,12 @@ pub(super) enum Command {
     },
     /// Prints packets as a node understands them, and what is wrong with bad ones; needs no node
     Decode(DecodeArgs),
+    /// Feeds what `crowfly --record FILE` has recorded to the protocol engine again, and compares what
+    /// comes out; needs no node
+    Replay {
+        /// The record
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -170,6 +180,9 @@ pub(super) struct AttachArgs {
     /// Handoff Indicator, by number or name: new-interface, between-interfaces, between-mags, unknown
     #[arg(long, default_value = "unknown")]
     pub(super) hi: HandoffIndicator,
+    /// IPv4 alone, no home network prefix; needs --ipv4-hoa
+    #[arg(long, requires = "ipv4_hoa", conflicts_with = "hnps")]
+    pub(super) no_ipv6: bool,
     /// Home network prefix to ask for; may be given several times; the LMA chooses where not given
     #[arg(long = "hnp", value_name = "PREFIX")]
     pub(super) hnps: Vec<Ipv6Net>,

@@ -62,7 +62,9 @@ pub(super) fn ask(client: &mut Client, command: &Command) -> Result<(Shape, Valu
                 .map_err(|error| Failure::Usage(format!("the parameters are not JSON: {error}")))?;
             (Shape::Json, method.as_str(), params)
         }
-        Command::Events(_) | Command::Decode(_) => unreachable!("these are no single call"),
+        Command::Events(_) | Command::Decode(_) | Command::Replay { .. } => {
+            unreachable!("these are no single call")
+        }
     };
     Ok((shape, client.call(method, params)?))
 }
@@ -79,6 +81,9 @@ fn attach(args: &AttachArgs) -> Value {
     let mut params = json!({
         "mn_id": args.mn_id, "link": link, "att": args.att.0, "hi": args.hi.0,
     });
+    if args.no_ipv6 {
+        params["ipv6"] = json!(false);
+    }
     match args.hnps.as_slice() {
         [] => {}
         [one] => params["hnp"] = json!(one),

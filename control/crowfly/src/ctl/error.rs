@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::record::ReplayError;
 use crate::socket::RpcError;
 
 /// Why a command failed.
@@ -37,6 +38,12 @@ pub(super) enum Failure {
     /// Packets that were decoded are wrong; which, and why, was printed.
     #[error("{}", bad_packets(*.bad, *.all))]
     BadPackets { bad: u64, all: u64 },
+    /// A record is none, or cannot be read.
+    #[error("{}: {source}", path.display())]
+    Record { path: PathBuf, source: ReplayError },
+    /// A replay came out differently; where, was printed.
+    #[error("the replay differs from the record in line {line}")]
+    Differs { line: u64 },
     /// The answer cannot be written.
     #[error("standard output: {0}")]
     Output(#[from] std::io::Error),
@@ -50,8 +57,16 @@ impl Failure {
                 RpcError::INVALID_PARAMS | RpcError::METHOD_NOT_FOUND => 2,
                 _ => 1,
             },
-            Self::Silent(_) | Self::HungUp(_) | Self::BadPackets { .. } | Self::Output(_) => 1,
-            Self::NoNode { .. } | Self::Stranger(_) | Self::Usage(_) | Self::File { .. } => 2,
+            Self::Silent(_)
+            | Self::HungUp(_)
+            | Self::BadPackets { .. }
+            | Self::Output(_)
+            | Self::Differs { .. } => 1,
+            Self::NoNode { .. }
+            | Self::Stranger(_)
+            | Self::Usage(_)
+            | Self::File { .. }
+            | Self::Record { .. } => 2,
         }
     }
 

@@ -13,6 +13,7 @@ mod client;
 mod decode;
 mod error;
 mod hex;
+mod replay;
 mod show;
 mod table;
 
@@ -68,6 +69,7 @@ pub fn run(
 fn execute(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.command {
         Command::Decode(decode) => decode::run(decode, args.json, out),
+        Command::Replay { file } => replay::run(file, args.json, out),
         Command::Events(events) => follow(args, events, out),
         command => {
             let mut client = Client::connect(&args.socket, args.timeout())?;

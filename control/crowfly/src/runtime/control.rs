@@ -15,7 +15,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use dataplane::{Event as WorkerEvent, PuntReason};
 use dpdk::{Mempool, Port};
 use mio::{Events, Poll};
 use pmipv6::io::{Engine, Event, Input, Token};
@@ -27,33 +26,24 @@ use super::clock::Clock;
 use super::latency::Latency;
 use super::logging::Logging;
 use super::options::Options;
-use super::rates::{self, Rates};
+use super::rates::Rates;
 use super::start::{Lcores, StartError, Started};
 use super::wiring::{self, Probed};
 use super::worker::WorkerLink;
-use crate::config::{Config, PortRole, Protection, Role};
+use crate::config::{Config, Protection};
 use crate::net::{Action, Net};
 use crate::program::{Program, WorkerPort};
+use crate::record::{Header, Recorder};
 use crate::socket::{Request, Server};
 
-/// Punted packets taken from one worker in one turn.
-const MAX_PUNTS_PER_TURN: usize = 256;
-/// Events taken from one worker in one turn.
-const MAX_EVENTS_PER_TURN: usize = 256;
 /// Updates waiting for a worker's ring beyond which control takes in nothing new.
 const MAX_BACKLOG: usize = 65_536;
-/// Updates waiting for a worker's ring beyond which an operator is told.
-const ALARM_BACKLOG: usize = 4_096;
 /// Below this the poll cannot wait: its clock counts milliseconds.
 const POLL_GRAIN: Duration = Duration::from_millis(1);
 /// Events of the poll in one turn.
 const POLL_EVENTS: usize = 128;
 /// First token of the control socket.
 const SOCKET_TOKENS: usize = 0;
-/// Longest wait for the answers to what the role owes its peers at the end.
-const MAX_SHUTDOWN: Duration = Duration::from_secs(3);
-/// Wait for the workers to send what was injected last.
-const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// A running node.
 pub(super) struct Control {
@@ -61,6 +51,7 @@ pub(super) struct Control {
     pub(super) options: Options,
     pub(super) clock: Clock,
     pub(super) engine: Box<dyn Engine>,
+    pub(super) recorder: Option<Recorder>,
     pub(super) net: Net,
     pub(super) program: Program<WorkerLink>,
     pub(super) numbering: Numbering,
@@ -78,12 +69,12 @@ pub(super) struct Control {
     pub(super) inject_dropped: u64,
     pub(super) inbox: VecDeque<Input>,
     pub(super) actions: Vec<Action>,
-    links_up: Vec<bool>,
-    next_look: Duration,
+    pub(super) links_up: Vec<bool>,
+    pub(super) next_look: Duration,
     poll: Poll,
     events: Events,
     requests: Vec<Request>,
-    lcores: Lcores,
+    pub(super) lcores: Lcores,
 }
 
 /// What can be refused before DPDK is started: nothing has to be ended then.
@@ -92,6 +83,7 @@ pub(super) struct Prepared {
     options: Options,
     logging: Logging,
     engine: Box<dyn Engine>,
+    recorder: Option<Recorder>,
     poll: Poll,
     server: Server,
 }
@@ -104,16 +96,27 @@ impl Prepared {
         logging: Logging,
     ) -> Result<Self, StartError> {
         let role = config.role.to_string();
-        let engine = wiring::engine(&config, seed()?).ok_or(StartError::NoEngine(role))?;
+        let seed = seed()?;
+        let settings = wiring::engine(&config).ok_or(StartError::NoEngine(role))?;
+        let engine = settings.engine(seed);
         let poll = Poll::new()?;
         let limits = (&config.limits).into();
         let path = &options.control_socket;
         let server = Server::bind(path, limits, poll.registry(), SOCKET_TOKENS)?;
+        // After the socket: a node that runs already keeps its record.
+        let recorder = match &options.record {
+            Some(file) => {
+                let header = Header::new(&config.node_id, seed, settings);
+                Some(Recorder::create(file, options.record_max_bytes(), &header)?)
+            }
+            None => None,
+        };
         Ok(Self {
             config,
             options,
             logging,
             engine,
+            recorder,
             poll,
             server,
         })
@@ -132,6 +135,7 @@ impl Control {
             options,
             logging,
             engine,
+            recorder,
             poll,
             server,
         } = prepared;
@@ -139,6 +143,7 @@ impl Control {
         Self {
             clock: Clock::new(),
             engine,
+            recorder,
             net: Net::new(wiring::net(&config, &started.probed)),
             numbering: wiring::numbering(&config),
             server,
@@ -198,7 +203,7 @@ impl Control {
     }
 
     /// Does what there is to do; true if there is more.
-    fn turn(&mut self) -> bool {
+    pub(super) fn turn(&mut self) -> bool {
         let mut more = false;
         if self.program.fanout().backlog() < MAX_BACKLOG {
             more |= self.take_punts();
@@ -213,128 +218,6 @@ impl Control {
         more || !self.requests.is_empty()
     }
 
-    /// Deadlines, applied updates, and the look at rates and links.
-    fn keep_time(&mut self) {
-        let now = self.clock.mono();
-        let latency = &mut self.latency;
-        let applied = self.program.poll_applied(now, |took| {
-            latency.record(super::latency::UPDATE_APPLIED, took)
-        });
-        self.inbox.extend(applied.map(Input::Applied));
-        if self.engine.next_deadline().is_some_and(|at| at <= now) {
-            self.inbox.push_back(Input::Timeout);
-        }
-        if self.net.next_deadline().is_some_and(|at| at <= now) {
-            self.net.timeout(now, &mut self.actions);
-        }
-        if now >= self.next_look {
-            self.next_look = now + rates::INTERVAL;
-            self.look(now);
-        }
-    }
-
-    fn look(&mut self, now: Duration) {
-        for (rates, worker) in self.rates.iter_mut().zip(self.program.fanout().workers()) {
-            rates.look(now, worker.handle.stats());
-        }
-        let backlog = self.program.fanout().backlog();
-        if backlog > ALARM_BACKLOG {
-            let text = format!("{backlog} updates wait for a worker that does not take them");
-            self.raise("update-backlog", text);
-        } else if backlog == 0 {
-            self.alarms.clear("update-backlog");
-        }
-        self.look_at_links();
-    }
-
-    /// A port that lost its link took its MNs along (RFC 5213 section 6.9.4).
-    fn look_at_links(&mut self) {
-        for at in 0..self.ports.len() {
-            let up = self.ports[at].link().up;
-            let was = std::mem::replace(&mut self.links_up[at], up);
-            if up == was {
-                continue;
-            }
-            let (port, name) = (self.ports[at].id(), &self.config.ports[at].name);
-            tracing::info!(port, name, up, "link");
-            if !up && self.config.ports[at].has(PortRole::Access) {
-                self.inbox.push_back(Input::LinkDown { port });
-            }
-        }
-    }
-
-    fn take_punts(&mut self) -> bool {
-        let now = self.clock.mono();
-        let mut more = false;
-        for worker in self.program.fanout_mut().workers_mut() {
-            for taken in 0..=MAX_PUNTS_PER_TURN {
-                if taken == MAX_PUNTS_PER_TURN {
-                    more = true;
-                    break;
-                }
-                let Some(punt) = worker.handle.poll_punt() else {
-                    break;
-                };
-                let (port, frame) = (punt.port, punt.mbuf.data());
-                match punt.reason {
-                    PuntReason::IcmpError(error) => {
-                        self.net
-                            .user_error(now, port, frame, error, &mut self.actions);
-                    }
-                    PuntReason::Neighbour
-                    | PuntReason::Signalling
-                    | PuntReason::Dhcp
-                    | PuntReason::Local => {
-                        self.net.receive(now, port, frame, &mut self.actions);
-                    }
-                }
-            }
-        }
-        self.settle();
-        more
-    }
-
-    fn take_events(&mut self) -> bool {
-        let mut more = false;
-        let mut full = None;
-        for worker in self.program.fanout_mut().workers_mut() {
-            for taken in 0..=MAX_EVENTS_PER_TURN {
-                if taken == MAX_EVENTS_PER_TURN {
-                    more = true;
-                    break;
-                }
-                let Some(event) = worker.handle.poll_event() else {
-                    break;
-                };
-                match event {
-                    WorkerEvent::PairTalks {
-                        source,
-                        destination,
-                        packets,
-                    } => {
-                        let packets = packets.into();
-                        self.inbox.push_back(Input::PairTalks {
-                            source,
-                            destination,
-                            packets,
-                        });
-                    }
-                    WorkerEvent::TableFull { table, number } => full = Some((table, number)),
-                    // The neighbour is being solicited already: a tunnel's remote address is tracked.
-                    WorkerEvent::TunnelUnresolved { .. } => {}
-                }
-            }
-        }
-        if let Some((table, number)) = full {
-            self.raise(
-                "table-full",
-                format!("a worker's {table} table had no room for update {number}"),
-            );
-        }
-        self.settle();
-        more
-    }
-
     /// Tells operators of an alarm, once.
     pub(super) fn raise(&mut self, name: &'static str, text: String) {
         if let Some(event) = self.alarms.raise(name, text) {
@@ -343,7 +226,7 @@ impl Control {
     }
 
     /// Waits for the socket, the next deadline, or the next look at the workers' rings.
-    fn wait(&mut self, more: bool) {
+    pub(super) fn wait(&mut self, more: bool) {
         let now = self.clock.mono();
         let poll_interval = Duration::from_micros(self.config.control.poll_us.into());
         let deadlines = [self.engine.next_deadline(), self.net.next_deadline()];
@@ -373,45 +256,6 @@ impl Control {
         if idle && wait > in_poll {
             std::thread::sleep(wait);
         }
-    }
-
-    /// Tells the peers what the role owes them, and waits for their answers, but not for ever.
-    fn shut_down(&mut self) {
-        tracing::info!("shutting down");
-        self.inbox.push_back(Input::Shutdown);
-        self.settle();
-        let limit = self.clock.mono() + MAX_SHUTDOWN;
-        loop {
-            let more = self.turn();
-            let now = self.clock.now();
-            // An LMA's bindings are its MAGs' to end; a MAG's are gone when its LMAs have answered.
-            let owes = self.config.role == Role::Mag && !self.engine.bindings(now).is_empty();
-            if !owes || now.mono >= limit {
-                break;
-            }
-            self.wait(more);
-        }
-        self.server.flush();
-        std::thread::sleep(LAST_WORDS);
-    }
-
-    /// Stops the workers, closes the ports, ends DPDK.
-    fn end(mut self) {
-        self.lcores.stop();
-        let Self {
-            lcores,
-            server,
-            program,
-            ports,
-            mempool,
-            ..
-        } = self;
-        drop(server);
-        drop(program);
-        drop(ports);
-        drop(mempool);
-        lcores.end();
-        tracing::info!("ended");
     }
 
     /// One second of uptime counts from the start of the control thread.

@@ -10,6 +10,7 @@ use super::control::Control;
 use super::signalling;
 use crate::net::{Action, Net};
 use crate::program::NextHops;
+use crate::record::{Given, Step};
 
 /// Neighbour discovery as the joint to the workers sees it.
 struct Hops<'a> {
@@ -94,10 +95,28 @@ impl Control {
 
     fn feed(&mut self, input: Input) {
         let mut outputs = Vec::new();
-        self.engine.handle(self.clock.now(), input, &mut outputs);
+        self.hand_to_engine(Given::Input(input), &mut outputs);
         for output in outputs {
             self.carry_out(output);
         }
+    }
+
+    /// The one door to the engine's state: what goes through it is recorded, where that was asked for.
+    /// False: the engine does not take these settings while it runs.
+    pub(super) fn hand_to_engine(&mut self, given: Given, outputs: &mut Vec<Output>) -> bool {
+        let (now, engine) = (self.clock.now(), self.engine.as_mut());
+        let Some(recorder) = &mut self.recorder else {
+            return given.feed(engine, now, outputs);
+        };
+        let taken = given.clone().feed(engine, now, outputs);
+        let mut step = Step {
+            now,
+            given,
+            outputs: std::mem::take(outputs),
+        };
+        recorder.step(&step);
+        outputs.append(&mut step.outputs);
+        taken
     }
 
     fn carry_out(&mut self, output: Output) {

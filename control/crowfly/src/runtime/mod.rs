@@ -4,7 +4,9 @@ mod alarms;
 mod answers;
 mod clock;
 mod control;
+mod ending;
 mod feed;
+mod intake;
 mod latency;
 mod logging;
 mod options;
@@ -12,6 +14,7 @@ mod rates;
 mod reload;
 mod signalling;
 mod start;
+mod watch;
 mod wiring;
 mod worker;
 

@@ -1,4 +1,4 @@
-//! The command line: `crowfly [EAL options] -- --config FILE [--control-socket PATH] [--check]`.
+//! The command line: `crowfly [EAL options] -- --config FILE [--control-socket PATH] [--record FILE] [--check]`.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::socket::DEFAULT_PATH;
     name = "crowfly",
     version,
     about = "A Proxy Mobile IPv6 node: MAG or LMA, with localized routing between MAGs",
-    override_usage = "crowfly [EAL options] -- --config FILE [--control-socket PATH] [--check]",
+    override_usage = "crowfly [EAL options] -- --config FILE [--control-socket PATH] [--record FILE] [--check]",
     after_help = "EAL options are those of every DPDK program: -l, --lcores, -a, --vdev, --file-prefix, \
                   --no-huge ... The main lcore is the control thread, every other lcore a worker. \
                   `crowfly --help --` lists them."
@@ -24,9 +24,22 @@ pub struct Options {
     /// Unix socket to be controlled by
     #[arg(long, value_name = "PATH", default_value = DEFAULT_PATH)]
     pub control_socket: PathBuf,
+    /// Record what the protocol engine is handed and answers, for `crowflyctl replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Largest record, MiB; the record ends there, and an alarm says so
+    #[arg(long, value_name = "MIB", default_value_t = 1024, requires = "record", value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub record_max_mib: u64,
     /// Say what is wrong with the configuration, and end: status 0 or 2
     #[arg(long)]
     pub check: bool,
+}
+
+impl Options {
+    /// Largest record, octets.
+    pub(super) fn record_max_bytes(&self) -> u64 {
+        self.record_max_mib << 20
+    }
 }
 
 /// A command line taken apart.
@@ -86,6 +99,18 @@ mod tests {
         assert_eq!(line.options.config, PathBuf::from("a.json"));
         assert!(line.options.check);
         assert_eq!(line.options.control_socket, PathBuf::from(DEFAULT_PATH));
+    }
+
+    #[test]
+    fn a_record_is_bounded() {
+        let options = parse("crowfly -- --config a.json --record r")
+            .unwrap()
+            .options;
+        assert_eq!(options.record, Some(PathBuf::from("r")));
+        assert_eq!(options.record_max_bytes(), 1 << 30);
+        let line = "crowfly -- --config a.json --record r --record-max-mib 1";
+        assert_eq!(parse(line).unwrap().options.record_max_bytes(), 1 << 20);
+        assert!(parse("crowfly -- --config a.json --record-max-mib 0 --record r").is_err());
     }
 
     #[test]

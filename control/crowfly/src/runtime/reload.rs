@@ -4,6 +4,7 @@
 use super::control::Control;
 use super::wiring;
 use crate::config::{Change, Config, changes};
+use crate::record::Given;
 use crate::socket::RpcError;
 use crate::socket::answer::Reloaded;
 
@@ -13,9 +14,9 @@ impl Control {
         let new = Config::load(&self.options.config)
             .map_err(|error| RpcError::refused("invalid-configuration", error.to_string()))?;
         let routing = self.new_routing(&new);
-        let takes_routing = self
-            .engine
-            .set_localized_routing(&wiring::localized_routing(&routing));
+        let settings = Given::LocalizedRouting(wiring::localized_routing(&routing));
+        // Settings alone bring nothing forth.
+        let takes_routing = self.hand_to_engine(settings, &mut Vec::new());
         let (applied, refused): (Vec<Change>, Vec<Change>) =
             changes(&self.config, &new).into_iter().partition(|change| {
                 may_change(&change.key) && (takes_routing || change.key == LOG_FILTER)

@@ -57,6 +57,9 @@ pub enum StartError {
     /// The control socket cannot be made.
     #[error("control socket {0}")]
     Socket(#[from] crate::socket::BindError),
+    /// The record of the engine's inputs cannot be made.
+    #[error(transparent)]
+    Record(#[from] crate::record::RecordError),
     /// The system refuses what the control thread waits with.
     #[error("the control thread cannot wait for its socket: {0}")]
     Poll(#[from] std::io::Error),

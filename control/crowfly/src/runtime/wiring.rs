@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use dataplane::{DetectConfig, OwnAddress, RoleSet, WorkerConfig};
 use ipnet::IpNet;
-use pmipv6::io::Engine;
 use pmipv6::wire::Numbering;
 use pmipv6::{lma, mag, path};
 
 use crate::config::{self, Config, IdlePolicy, MhMode, PeerPrefix, PortRole, Role};
 use crate::net::{NetConfig, NetPort, RouterAdvertisementConfig};
 use crate::program::ProgramConfig;
+use crate::record::EngineConfig;
 
 /// Octets that a tunnel adds (RFC 2473 section 3.1).
 const OUTER_HEADER_BYTES: u16 = 40;
@@ -44,18 +44,16 @@ pub(super) fn numbering(config: &Config) -> Numbering {
     }
 }
 
-/// The engine of the node's role; none for a role that this version has not.
-pub(super) fn engine(config: &Config, seed: u64) -> Option<Box<dyn Engine>> {
+/// What the engine of the node's role is made of; none for a role that this version has not.
+pub(super) fn engine(config: &Config) -> Option<EngineConfig> {
     match config.role {
         Role::Mag => {
-            let engine =
-                mag::MobileAccessGateway::new(mag_config(config, config.mag.as_ref()?), seed);
-            Some(Box::new(engine))
+            let mag = mag_config(config, config.mag.as_ref()?);
+            Some(EngineConfig::Mag(Box::new(mag)))
         }
         Role::Lma => {
-            let engine =
-                lma::LocalMobilityAnchor::new(lma_config(config, config.lma.as_ref()?), seed);
-            Some(Box::new(engine))
+            let lma = lma_config(config, config.lma.as_ref()?);
+            Some(EngineConfig::Lma(Box::new(lma)))
         }
         Role::Cn => None,
     }
