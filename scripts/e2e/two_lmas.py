@@ -12,21 +12,13 @@ import time
 from e2e.case import WithDomain
 from lab import netns
 from lab.capture import Capture, pair_packets
-from lab.domain import ADDRESS, ANCHORS, HI_BETWEEN_MAGS, HNP_POOL_2, TWO_LMAS, describe
+from lab.domain import ANCHORS, HI_BETWEEN_MAGS, TWO_LMAS, describe, two_lmas
 from lab.shell import wait_for
 from lab.steps import live_paths, user_packets
 
 LMAS = ("lma", "lma2")
 PORT = 9000
 PINGS = 50
-
-
-def two_lmas(name, config):
-    """Each LMA knows the other's pool, and every MAG registers MN2 at LMA2."""
-    if name == "lma":
-        config["lma"]["peer_lmas"] = [{"prefix": str(HNP_POOL_2), "lma": str(ADDRESS["lma2"])}]
-    if name.startswith("mag"):
-        config["mag"]["lma_of"] = {"mn2@lab.example": str(ADDRESS["lma2"])}
 
 
 class WithTwoLmas(WithDomain):

@@ -10,6 +10,7 @@
     pcap, mh  reading captures: frames, Mobility Headers
     relay     loss, delay, reordering, duplication between nodes
     stream    constant streams of numbered packets, both ways
+    handover  handovers under streams; ledger: what every lost packet was lost by
     domain    LMA, MAG1 to MAG3, MN1, MN2 and the Internet side, put together
     steps     what a domain has to show, step by step
     demo      the steps with their evidence, for people

@@ -54,6 +54,14 @@ ATT_802_3 = 3
 HI_NEW, HI_BETWEEN_MAGS = 1, 3
 
 
+def two_lmas(name, config):
+    """Each LMA knows the other's pool, and every MAG registers MN2 at LMA2."""
+    if name == "lma":
+        config["lma"]["peer_lmas"] = [{"prefix": str(HNP_POOL_2), "lma": str(ADDRESS["lma2"])}]
+    if name.startswith("mag"):
+        config["mag"]["lma_of"] = {"mn2@lab.example": str(ADDRESS["lma2"])}
+
+
 class Domain:
     """Everything up and running; hosts are not attached yet."""
 
