@@ -5,7 +5,8 @@
 //!   Command ──────────────┤                        ├── Program          (numbered forwarding state)
 //!   Applied(n) ───────────┼──▶ engine.handle() ────┼── Reply, Notify    (to operators)
 //!   PairTalks, Activity ──┤                        ├── Advertise        (Router Advertisement to an MN)
-//!   Timeout ──────────────┘                        └── Probe            (is this path in use?)
+//!   Timeout ──────────────┘                        ├── ServeIpv4        (ARP and DHCP for an MN)
+//!                                                  └── Probe            (is this path in use?)
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
@@ -216,6 +217,23 @@ pub enum Output {
         /// The MAG's link-local address on the link.
         link_local: Ipv6Addr,
     },
+    /// Serve IPv4 on an access link from now on: ARP, and the MN's address by DHCP (RFC 5844 section 3.4).
+    /// Said again with every extension of the binding.
+    ServeIpv4 {
+        /// Access link.
+        link: Link,
+        /// What the MN is given.
+        service: Ipv4Service,
+        /// What is left of the binding, seconds: no lease outlives it.
+        lifetime_s: u32,
+    },
+    /// Serve IPv4 no more.
+    EndIpv4 {
+        /// Access link.
+        link: Link,
+        /// The IPv4 home address that was served.
+        address: Ipv4Addr,
+    },
     /// Ask the dataplane how much traffic a path has carried; answered by [`Input::Activity`].
     Probe {
         /// This side's home.
@@ -223,6 +241,30 @@ pub enum Output {
         /// The other side's home.
         remote: IpNet,
     },
+}
+
+/// IPv4 on an access link, as the LMA grants it (RFC 5844 sections 3.3.2 to 3.3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ipv4Service {
+    /// IPv4 home address of the MN (option 37).
+    pub address: Ipv4Addr,
+    /// Length of its home subnet's prefix, bits (option 37).
+    pub prefix_len: u8,
+    /// Its default router, which the MAG is to it (option 38).
+    pub default_router: Ipv4Addr,
+    /// Who answers DHCP (option 39).
+    pub dhcp: DhcpMode,
+}
+
+/// Whose the DHCP server of an MN is (RFC 5844 section 3.3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DhcpMode {
+    /// The MAG is the server: the S flag.
+    #[default]
+    Server,
+    /// The MAG is a relay agent; also where the LMA does not say.
+    Relay,
 }
 
 /// Keys of a GRE tunnel (RFC 5845 section 6.1), each chosen by the one that receives with it.
@@ -429,6 +471,9 @@ pub struct AttachRequest {
     pub att: u8,
     /// Handoff Indicator (RFC 5213 section 8.4).
     pub hi: u8,
+    /// Ask for IPv6 service; if not, the MN is to have IPv4 alone (RFC 5844 section 3.1.2.1).
+    #[serde(default = "yes")]
+    pub ipv6: bool,
     /// Ask for these prefixes; none: let the LMA choose.
     pub hnps: Vec<ipnet::Ipv6Net>,
     /// Ask for this IPv4 home address (0.0.0.0: let the LMA choose); none: no IPv4 service.
@@ -617,6 +662,10 @@ pub struct PeerView {
     pub state: String,
     /// False for an hour after it answered an RO message with Binding Error 2 (HL-15).
     pub localized_routing: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl std::fmt::Display for MacAddr {

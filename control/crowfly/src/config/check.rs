@@ -1,6 +1,8 @@
 //! What the schema cannot say: addresses that fit their links, ports that fit the role, names that stand
 //! once, numbers that fit each other.
 
+mod ipv4;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::Ipv6Addr;
@@ -343,6 +345,8 @@ impl Check<'_> {
             lma.max_binding_lifetime_s,
         );
         self.pools(lma, &path.key("hnp_pools"));
+        self.ipv4_pools(lma, &path);
+        self.ipv4_default_routers(lma, &path);
         self.mobile_nodes(lma, &path.key("mobile_nodes"));
         let mags = lma.authorised_mags.iter().map(|mag| mag.0);
         self.listed_once(&path.key("authorised_mags"), mags);
@@ -373,7 +377,7 @@ impl Check<'_> {
                 self.complain(path, format!("overlaps with {other}"));
             }
         }
-        if lma.accept_unknown_mns && lma.hnp_pools.is_empty() {
+        if lma.accept_unknown_mns && lma.hnp_pools.is_empty() && lma.ipv4_pools.is_empty() {
             self.complain(
                 path.clone(),
                 "empty, but accept_unknown_mns needs a pool to serve from",
@@ -396,7 +400,10 @@ impl Check<'_> {
             if node.ipv4_hoa.is_some_and(|hoa| !homes_v4.insert(hoa)) {
                 self.complain(path.key("ipv4_hoa"), "another mobile node has this address");
             }
-            if node.hnps.is_empty() && lma.hnp_pools.is_empty() {
+            if let Some(hoa) = node.ipv4_hoa {
+                self.ipv4_hoa(lma, hoa, path.key("ipv4_hoa"));
+            }
+            if node.ipv6 && node.hnps.is_empty() && lma.hnp_pools.is_empty() {
                 self.complain(
                     path.key("hnps"),
                     "empty, and there is no pool to take one from",
@@ -433,28 +440,6 @@ impl Check<'_> {
                 None => {
                     homes.insert(hnp.network(), *hnp);
                 }
-            }
-        }
-    }
-
-    fn peer_lmas(&mut self, lma: &Lma, path: &KeyPath) {
-        for (index, peer) in lma.peer_lmas.iter().enumerate() {
-            let path = path.index(index);
-            self.peer(path.key("lma"), peer.lma);
-            let path = path.key("prefix");
-            if let Some(reason) = home_prefix_problem(peer.prefix) {
-                self.complain(path.clone(), reason);
-            }
-            let own = lma
-                .hnp_pools
-                .iter()
-                .find(|pool| overlaps(**pool, peer.prefix));
-            if let Some(pool) = own {
-                self.complain(path.clone(), format!("overlaps with the own pool {pool}"));
-            }
-            let mut earlier = lma.peer_lmas[..index].iter();
-            if let Some(other) = earlier.find(|other| overlaps(other.prefix, peer.prefix)) {
-                self.complain(path, format!("overlaps with {}", other.prefix));
             }
         }
     }

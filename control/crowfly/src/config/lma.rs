@@ -1,12 +1,13 @@
 //! The Local Mobility Anchor's part (RFC 5213 section 5, section 9.1).
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::types::{PeerPrefix, PrefixSchema};
+use super::types::{PeerPrefix, PrefixSchema, unique_map};
 
 /// The Local Mobility Anchor's part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,10 +21,15 @@ pub struct Lma {
     pub hnp_length_bits: u8,
     /// Mobile nodes that are known by name.
     pub mobile_nodes: Vec<MobileNode>,
-    /// Where IPv4 home addresses are taken from; the first host address of each is its mobile nodes'
-    /// default router (RFC 5844 section 3.3.3).
+    /// Where IPv4 home addresses are taken from; a pool is the home subnet of its mobile nodes.
     #[schemars(with = "Vec<PrefixSchema>")]
     pub ipv4_pools: Vec<Ipv4Net>,
+    /// Default router of a pool's mobile nodes (RFC 5844 section 3.3.3), which every MAG is to them; the
+    /// first host address of pools that are not named here.
+    #[serde(deserialize_with = "unique_map")]
+    pub ipv4_default_routers: BTreeMap<String, Ipv4Addr>,
+    /// Whether MAGs are DHCP servers or relay agents for our mobile nodes (RFC 5844 section 3.3.4).
+    pub dhcp_mode: DhcpMode,
     /// Serve mobile nodes that `mobile_nodes` does not list, out of the pools. False: they are refused
     /// with status 153 (RFC 5213 section 5.3.1).
     pub accept_unknown_mns: bool,
@@ -46,6 +52,16 @@ pub struct Lma {
     /// MaxDelayBeforeNewBCEAssign (RFC 5213 section 9.1); 0: the previous MAG is not waited for.
     #[schemars(range(min = 0, max = 3_600_000))]
     pub max_delay_before_new_bce_assign_ms: u32,
+}
+
+/// What MAGs are to DHCP clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DhcpMode {
+    /// The S flag: MAGs give out the home addresses of the LMA's bindings.
+    Server,
+    /// MAGs relay. Crowfly's MAGs do not: they count such messages and drop them.
+    Relay,
 }
 
 /// A mobile node that is known by name.
@@ -79,9 +95,9 @@ pub struct MobileNode {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeerLma {
-    /// The prefix.
+    /// The prefix: of home network prefixes, or of IPv4 home addresses.
     #[schemars(with = "PrefixSchema")]
-    pub prefix: Ipv6Net,
+    pub prefix: IpNet,
     /// LMAA of the LMA that anchors it.
     pub lma: Ipv6Addr,
 }
@@ -93,6 +109,8 @@ impl Default for Lma {
             hnp_length_bits: 64,
             mobile_nodes: Vec::new(),
             ipv4_pools: Vec::new(),
+            ipv4_default_routers: BTreeMap::new(),
+            dhcp_mode: DhcpMode::Server,
             accept_unknown_mns: true,
             grant_requested_homes: true,
             authorised_mags: Vec::new(),

@@ -1,7 +1,7 @@
 //! The Mobile Access Gateway's part (RFC 5213 section 6, section 9.2).
 
 use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,11 @@ pub struct Mag {
     /// What mobile nodes are told.
     #[serde(default)]
     pub router_advertisement: RouterAdvertisement,
+    /// Domain name servers that mobile nodes with an IPv4 home address are told of by DHCP (RFC 2132
+    /// section 3.8); none: the option is left out.
+    #[serde(default)]
+    #[schemars(length(max = 8))]
+    pub dhcp_dns_servers: Vec<Ipv4Addr>,
 }
 
 /// Router Advertisements on access links (RFC 4861 section 6.2.1, RFC 5213 section 6.9.2). The prefixes'

@@ -413,6 +413,13 @@ fn homes_do_not_overlap() {
         "lma.peer_lmas[0].prefix",
         "own pool",
     );
+    let peers = json!([{"prefix": "10.1.0.0/16", "lma": "2001:db8:f::2"},
+        {"prefix": "10.1.7.0/24", "lma": "2001:db8:f::2"}]);
+    refused(
+        &lma("peer_lmas", peers),
+        "lma.peer_lmas[1].prefix",
+        "overlaps with 10.1.0.0/16",
+    );
     refused(
         &lma("authorised_mags", json!([])),
         "lma.authorised_mags",
@@ -539,4 +546,70 @@ fn changes_are_named_by_key() {
         .find(|change| change.key == "log.filter")
         .unwrap();
     assert_eq!((&log.from, &log.to), (&json!("info"), &json!("debug")));
+}
+
+/// RFC 5844 section 3.3.3: a home address has a subnet, and a default router in it.
+#[test]
+fn rfc5844_ipv4_homes_have_a_subnet_and_a_router() {
+    let with = |keys: Value| {
+        let mut value = lma();
+        let lma = value["lma"].as_object_mut().unwrap();
+        lma.insert(
+            "ipv4_pools".to_owned(),
+            json!(["10.1.0.0/16", "10.2.0.0/24"]),
+        );
+        lma.extend(keys.as_object().unwrap().clone());
+        value
+    };
+    let router =
+        |pool: &str, router: &str| with(json!({ "ipv4_default_routers": { pool: router } }));
+    let hoa = |hoa: &str| {
+        let node = json!({ "mn_id": "a", "ipv4_hoa": hoa });
+        with(json!({ "mobile_nodes": [node], "ipv4_default_routers": {"10.1.0.0/16": "10.1.0.9"} }))
+    };
+    parse(&hoa("10.1.0.1")).unwrap();
+    parse(&router("10.2.0.0/24", "10.2.0.254")).unwrap();
+    refused(
+        &with(json!({ "ipv4_pools": ["10.1.0.0/16", "10.1.2.0/24"] })),
+        "lma.ipv4_pools[1]",
+        "overlaps",
+    );
+    refused(
+        &with(json!({ "ipv4_pools": ["10.1.0.1/16"] })),
+        "lma.ipv4_pools[0]",
+        "meant is 10.1.0.0/16",
+    );
+    refused(
+        &with(json!({ "ipv4_pools": ["10.1.0.0/31"] })),
+        "lma.ipv4_pools[0]",
+        "fits in",
+    );
+    refused(
+        &with(json!({ "ipv4_pools": ["224.0.0.0/8"] })),
+        "lma.ipv4_pools[0]",
+        "unicast",
+    );
+    refused(
+        &router("10.3.0.0/24", "10.3.0.1"),
+        "lma.ipv4_default_routers.10.3.0.0/24",
+        "no pool",
+    );
+    refused(
+        &router("10.2.0.0/24", "10.1.0.1"),
+        "lma.ipv4_default_routers.10.2.0.0/24",
+        "no host",
+    );
+    refused(
+        &router("10.2.0.0/24", "10.2.0.255"),
+        "lma.ipv4_default_routers.10.2.0.0/24",
+        "no host",
+    );
+    for taken in ["10.1.0.9", "10.1.255.255", "10.2.0.1"] {
+        refused(&hoa(taken), "lma.mobile_nodes[0].ipv4_hoa", "not free");
+    }
+    refused(
+        &hoa("192.0.2.1"),
+        "lma.mobile_nodes[0].ipv4_hoa",
+        "neither subnet",
+    );
 }

@@ -47,6 +47,24 @@ counters! {
     drop_icmp_forbidden = "net.drop.icmp-error-forbidden",
     /// Packet out that does not fit the port's MTU.
     drop_too_long = "net.drop.too-long",
+    /// ARP from a link without an MN that has an IPv4 home address.
+    drop_arp_unknown_link = "net.drop.arp-unknown-link",
+    /// ARP by another sender than the MN of the link.
+    drop_arp_foreign_sender = "net.drop.arp-foreign-sender",
+    /// DHCP message that is malformed, or that no client on the link can send.
+    drop_dhcp_malformed = "net.drop.dhcp-malformed",
+    /// DHCP from a link without an MN that has an IPv4 home address.
+    drop_dhcp_unknown_link = "net.drop.dhcp-unknown-link",
+    /// DHCP of another client than the MN of the link, or about another address.
+    drop_dhcp_foreign_client = "net.drop.dhcp-foreign-client",
+    /// DHCP to another server: the client has chosen that one.
+    drop_dhcp_other_server = "net.drop.dhcp-other-server",
+    /// DHCP for an address that the client has declined just now.
+    drop_dhcp_declined = "net.drop.dhcp-declined",
+    /// DHCP for a relay agent, which this version is not.
+    drop_dhcp_no_relay = "net.drop.dhcp-no-relay",
+    /// ARP or DHCP of one MN beyond the rate that is answered.
+    drop_access_rate = "net.drop.access-rate-limit",
     /// Link beyond the bound on advertised links.
     drop_links_full = "net.drop.access-links-full",
     /// Neighbour Solicitations received for an address of ours.
@@ -63,6 +81,26 @@ counters! {
     rx_icmp_error = "net.rx.icmp-error",
     /// Mobility Headers received.
     rx_mobility_header = "net.rx.mobility-header",
+    /// ARP requests received and answered.
+    rx_arp_request = "net.rx.arp-request",
+    /// DHCPDISCOVER received.
+    rx_dhcp_discover = "net.rx.dhcp-discover",
+    /// DHCPREQUEST received.
+    rx_dhcp_request = "net.rx.dhcp-request",
+    /// DHCPDECLINE received: somebody else has the MN's address.
+    rx_dhcp_decline = "net.rx.dhcp-decline",
+    /// DHCPRELEASE received.
+    rx_dhcp_release = "net.rx.dhcp-release",
+    /// DHCPINFORM received.
+    rx_dhcp_inform = "net.rx.dhcp-inform",
+    /// ARP replies sent.
+    tx_arp_reply = "net.tx.arp-reply",
+    /// DHCPOFFER sent.
+    tx_dhcp_offer = "net.tx.dhcp-offer",
+    /// DHCPACK sent.
+    tx_dhcp_ack = "net.tx.dhcp-ack",
+    /// DHCPNAK sent.
+    tx_dhcp_nak = "net.tx.dhcp-nak",
     /// Neighbour Solicitations sent.
     tx_neighbour_solicit = "net.tx.neighbour-solicitation",
     /// Neighbour Advertisements sent.

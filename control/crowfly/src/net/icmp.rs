@@ -101,17 +101,28 @@ pub(super) fn may_answer(invoking: &[u8], error: IcmpError) -> bool {
 /// The token bucket that RFC 4443 section 2.4 (f) recommends.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
-    /// Time credit; an error costs `1 s / ERRORS_PER_S`.
+    /// Time credit.
     credit: Duration,
+    /// Most of it.
+    full: Duration,
+    /// What one answer costs.
+    cost: Duration,
     last: Duration,
 }
 
-const COST: Duration = Duration::from_nanos(1_000_000_000 / ERRORS_PER_S as u64);
-
 impl TokenBucket {
+    /// For ICMP errors.
     pub(super) fn new() -> Self {
+        Self::limited(ERRORS_PER_S, BURST)
+    }
+
+    /// `per_s` in a second on the average, `burst` at once.
+    pub(super) fn limited(per_s: u32, burst: u32) -> Self {
+        let cost = Duration::from_secs(1) / per_s.max(1);
         Self {
-            credit: COST * BURST,
+            credit: cost * burst,
+            full: cost * burst,
+            cost,
             last: Duration::ZERO,
         }
     }
@@ -119,8 +130,8 @@ impl TokenBucket {
     pub(super) fn take(&mut self, now: Duration) -> bool {
         let earned = now.saturating_sub(self.last);
         self.last = self.last.max(now);
-        self.credit = self.credit.saturating_add(earned).min(COST * BURST);
-        match self.credit.checked_sub(COST) {
+        self.credit = self.credit.saturating_add(earned).min(self.full);
+        match self.credit.checked_sub(self.cost) {
             Some(left) => {
                 self.credit = left;
                 true

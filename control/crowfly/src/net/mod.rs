@@ -6,6 +6,7 @@
 //! RFC 6543 (its addresses).
 
 mod access;
+mod access4;
 mod counters;
 mod frame;
 mod icmp;
@@ -16,7 +17,7 @@ mod receive;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use dataplane::NextHop;
@@ -28,6 +29,7 @@ pub use access::RouterAdvertisementConfig;
 pub use counters::Counters;
 
 use access::{AccessLinks, Advertisement};
+use access4::{Ipv4Config, Ipv4Links};
 pub(crate) use frame::link_local;
 
 use frame::{ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, multicast_mac, solicited_node};
@@ -79,6 +81,8 @@ pub struct NetConfig {
     pub max_links: usize,
     /// What Router Advertisements say.
     pub router_advertisement: RouterAdvertisementConfig,
+    /// Domain name servers that MNs are told of by DHCP.
+    pub dns_servers: Vec<Ipv4Addr>,
     /// LMA: ICMP errors about packets from a tunnel go back into it. A MAG's anchor would refuse them:
     /// their source is no home.
     pub answer_into_tunnels: bool,
@@ -123,6 +127,7 @@ pub struct Net {
     config: NetConfig,
     neighbours: Neighbours,
     links: AccessLinks,
+    ipv4_links: Ipv4Links,
     /// Remote addresses of tunnels, with the neighbour that leads there.
     tracked: HashMap<IpAddr, Key>,
     /// LMA: the neighbour that leads to the network.
@@ -144,6 +149,7 @@ impl Net {
         Self {
             neighbours,
             links: AccessLinks::new(config.router_advertisement, config.max_links),
+            ipv4_links: Ipv4Links::new(ipv4_config(&config), config.max_links),
             tracked: HashMap::new(),
             network: None,
             errors: TokenBucket::new(),
@@ -299,6 +305,7 @@ impl Net {
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
         let mut all = self.counters.list();
         all.push(("net.access-links", self.links.len() as u64));
+        all.push(("net.access-links-ipv4", self.ipv4_links.len() as u64));
         all.push(("net.neighbours", self.neighbours.len() as u64));
         all
     }
@@ -454,6 +461,14 @@ impl Net {
             let source = advertisement.link_local;
             transmit_icmpv6(envelope, source, destination, ND_HOP_LIMIT, &message, out);
         }
+    }
+}
+
+fn ipv4_config(config: &NetConfig) -> Ipv4Config {
+    Ipv4Config {
+        mac: config.router_advertisement.mac,
+        mtu_bytes: config.router_advertisement.mtu_bytes,
+        dns_servers: config.dns_servers.clone(),
     }
 }
 

@@ -12,6 +12,7 @@ use smoltcp::wire::{
     NdiscNeighborFlags, NdiscRepr, RawHardwareAddress,
 };
 
+use super::access4::{ETHERTYPE_ARP, ETHERTYPE_IPV4};
 use super::frame::{
     ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, ipv6, link_local, multicast_mac, open,
     solicited_node,
@@ -34,8 +35,17 @@ impl Net {
             self.counters.drop_malformed += 1;
             return;
         };
+        match ethertype {
+            ETHERTYPE_ARP if self.is_access(port) => {
+                return self.receive_access_arp(now, envelope, payload, out);
+            }
+            ETHERTYPE_IPV4 if self.is_access(port) => {
+                return self.receive_access_ipv4(now, envelope, payload, out);
+            }
+            _ => {}
+        }
         if ethertype != ETHERTYPE_IPV6 {
-            // ARP and whatever else lives on the link: this version speaks IPv6 only.
+            // Whatever else lives on the link.
             self.counters.rx_ignored += 1;
             return;
         }

@@ -63,6 +63,7 @@ fn net() -> Net {
             current_hop_limit: 64,
             mtu_bytes: 1460,
         },
+        dns_servers: vec!["192.0.2.53".parse().unwrap()],
         answer_into_tunnels: false,
     })
 }

@@ -178,6 +178,14 @@ impl Control {
             } => {
                 self.net.withdraw(link, &prefixes, link_local, actions);
             }
+            Output::ServeIpv4 {
+                link,
+                service,
+                lifetime_s,
+            } => {
+                self.net.serve_ipv4(now, link, service, lifetime_s);
+            }
+            Output::EndIpv4 { link, address } => self.net.end_ipv4(link, address),
             Output::Probe { local, remote } => {
                 let (packets, bytes) = self.program.activity(local, remote).unwrap_or_default();
                 self.inbox.push_back(Input::Activity {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dataplane::{DetectConfig, OwnAddress, RoleSet, WorkerConfig};
 use ipnet::IpNet;
+use pmipv6::io::DhcpMode;
 use pmipv6::wire::Numbering;
 use pmipv6::{lma, mag, path};
 
@@ -97,7 +98,7 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         localized_routing: node.localized_routing,
     };
     let peer = |peer: &config::PeerLma| lma::PeerLma {
-        prefix: IpNet::V6(peer.prefix),
+        prefix: peer.prefix,
         lma: peer.lma.into(),
     };
     lma::Config {
@@ -105,6 +106,15 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         hnp_pools: lma.hnp_pools.clone(),
         hnp_length: lma.hnp_length_bits,
         ipv4_pools: lma.ipv4_pools.clone(),
+        ipv4_default_routers: lma
+            .ipv4_default_routers
+            .iter()
+            .filter_map(|(pool, router)| Some((pool.parse().ok()?, *router)))
+            .collect(),
+        dhcp: match lma.dhcp_mode {
+            config::DhcpMode::Server => DhcpMode::Server,
+            config::DhcpMode::Relay => DhcpMode::Relay,
+        },
         profiles: lma
             .mobile_nodes
             .iter()
@@ -283,6 +293,11 @@ pub(super) fn net(config: &Config, probed: &[Probed]) -> NetConfig {
             current_hop_limit: said.current_hop_limit,
             mtu_bytes: tunnel_mtu_bytes(config).min(least_mtu_bytes(config, PortRole::Access)),
         },
+        dns_servers: config
+            .mag
+            .as_ref()
+            .map(|mag| mag.dhcp_dns_servers.clone())
+            .unwrap_or_default(),
         answer_into_tunnels: config.role == Role::Lma,
     }
 }

@@ -54,6 +54,9 @@ pub struct MnAttach {
     /// Handoff Indicator; `unknown` where not given.
     #[serde(default)]
     pub hi: HandoffIndicator,
+    /// Whether the MN is to have IPv6; false: IPv4 alone (RFC 5844 section 3.1.2.1).
+    #[serde(default = "yes")]
+    pub ipv6: bool,
     /// Prefixes to ask for; none: let the LMA choose.
     #[serde(default, rename = "hnp", deserialize_with = "one_or_many")]
     pub hnps: Vec<Ipv6Net>,
@@ -106,10 +109,15 @@ impl MnAttach {
             },
             att: self.att.0,
             hi: self.hi.0,
+            ipv6: self.ipv6,
             hnps: self.hnps,
             ipv4_hoa: self.ipv4_hoa,
         }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for AccessTechnologyType {

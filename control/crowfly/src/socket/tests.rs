@@ -107,6 +107,7 @@ fn attach_has_the_engines_defaults() {
             },
             att: 3,
             hi: 4,
+            ipv6: true,
             hnps: Vec::new(),
             ipv4_hoa: None,
         }

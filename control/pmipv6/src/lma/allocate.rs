@@ -117,7 +117,7 @@ impl LocalMobilityAnchor {
         let pools = &self.config.ipv4_pools;
         let pooled = pools
             .iter()
-            .any(|pool| pool.contains(&asked) && router_of(pool) != asked);
+            .any(|pool| pool.contains(&asked) && self.router_of(pool) != asked);
         let reserved = self.reserved.get(&IpNet::V4(asked.into())).is_some();
         let granted = self.config.grant_requested_homes && pooled && !reserved && free(self, asked);
         Some(
@@ -133,7 +133,7 @@ impl LocalMobilityAnchor {
             let bits = u32::from(32 - pool.prefix_len());
             let places = 1u128 << bits;
             let base = u32::from(pool.network());
-            let unusable = [pool.network(), pool.broadcast(), router_of(pool)];
+            let unusable = [pool.network(), pool.broadcast(), self.router_of(pool)];
             let home = self.free_in(IpNet::V4(*pool), places, |place| {
                 let address = Ipv4Addr::from(base | u32::try_from(place).ok()?);
                 (!unusable.contains(&address)).then(|| IpNet::V4(address.into()))
@@ -165,12 +165,17 @@ impl LocalMobilityAnchor {
 
     /// IPv4 Default-Router Address of a home address (RFC 5844 section 3.3.3).
     pub(super) fn default_router(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
-        self.pool_of(address).map(router_of)
+        self.pool_of(address).map(|pool| self.router_of(pool))
     }
 
     /// Prefix length of the home subnet; an address outside every pool is alone.
     pub(super) fn subnet_length(&self, address: Ipv4Addr) -> u8 {
         self.pool_of(address).map_or(32, |pool| pool.prefix_len())
+    }
+
+    fn router_of(&self, pool: &Ipv4Net) -> Ipv4Addr {
+        let named = self.config.ipv4_default_routers.get(pool).copied();
+        named.unwrap_or_else(|| pool.hosts().next().unwrap_or(pool.network()))
     }
 
     fn pool_of(&self, address: Ipv4Addr) -> Option<&Ipv4Net> {
@@ -179,8 +184,4 @@ impl LocalMobilityAnchor {
             .iter()
             .find(|pool| pool.contains(&address))
     }
-}
-
-fn router_of(pool: &Ipv4Net) -> Ipv4Addr {
-    pool.hosts().next().unwrap_or(pool.network())
 }

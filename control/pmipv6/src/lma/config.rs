@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
+use crate::io::DhcpMode;
 use crate::path;
 
 /// Configuration of a [`super::LocalMobilityAnchor`]; names and defaults are those of RFC 5213
@@ -19,9 +20,12 @@ pub struct Config {
     pub hnp_pools: Vec<Ipv6Net>,
     /// Length of an allocated home network prefix, bits.
     pub hnp_length: u8,
-    /// IPv4 home addresses are allocated from these; the first host address of each is its default
-    /// router (RFC 5844 section 3.3.3).
+    /// IPv4 home addresses are allocated from these.
     pub ipv4_pools: Vec<Ipv4Net>,
+    /// Default router of a pool (RFC 5844 section 3.3.3); the first host address of those not named here.
+    pub ipv4_default_routers: BTreeMap<Ipv4Net, Ipv4Addr>,
+    /// Whether MAGs are DHCP servers or relay agents for our MNs (RFC 5844 section 3.3.4).
+    pub dhcp: DhcpMode,
     /// Policy profiles by NAI.
     pub profiles: BTreeMap<String, Profile>,
     /// Serve MNs without a profile from the pools; if not, they are refused with status 153.
@@ -95,6 +99,8 @@ impl Default for Config {
             hnp_pools: Vec::new(),
             hnp_length: 64,
             ipv4_pools: Vec::new(),
+            ipv4_default_routers: BTreeMap::new(),
+            dhcp: DhcpMode::Server,
             profiles: BTreeMap::new(),
             accept_unknown_mns: true,
             grant_requested_homes: true,

@@ -7,19 +7,21 @@ use ipnet::IpNet;
 use super::LocalMobilityAnchor;
 use super::state::BindingId;
 use super::update::Update;
+use crate::io::DhcpMode;
 use crate::wire::iana::{ipv4_status, status};
 use crate::wire::message::BindingAck;
 use crate::wire::options::ALL_ZERO_HNP;
 use crate::wire::{Message, MobilityOption, timestamp_from_duration};
 
-/// What a PBA says about the IPv4 home address (RFC 5844 section 3.3.2, 3.3.3).
+/// What a PBA says about the IPv4 home address (RFC 5844 sections 3.3.2 to 3.3.4).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ipv4Reply {
     status: u8,
     address: Ipv4Addr,
     /// Of the home subnet.
     prefix_len: u8,
-    router: Option<Ipv4Addr>,
+    /// Where it is granted: the default router, and whether the MAG is the DHCP server.
+    router: Option<(Ipv4Addr, bool)>,
 }
 
 impl LocalMobilityAnchor {
@@ -29,7 +31,9 @@ impl LocalMobilityAnchor {
                 status: ipv4_status::SUCCESS,
                 address,
                 prefix_len: self.subnet_length(address),
-                router: self.default_router(address),
+                router: self
+                    .default_router(address)
+                    .map(|router| (router, self.config.dhcp == DhcpMode::Server)),
             },
             Err(status) => Ipv4Reply {
                 status,
@@ -67,7 +71,10 @@ impl LocalMobilityAnchor {
                 prefix_len: reply.prefix_len,
                 address: reply.address,
             });
-            options.extend(reply.router.map(MobilityOption::Ipv4DefaultRouter));
+            if let Some((router, server)) = reply.router {
+                options.push(MobilityOption::Ipv4DefaultRouter(router));
+                options.push(MobilityOption::Ipv4DhcpSupportMode { server });
+            }
         }
         let ack = BindingAck {
             status: status::ACCEPTED,

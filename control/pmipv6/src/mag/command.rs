@@ -52,9 +52,11 @@ impl MobileAccessGateway {
             link: request.link,
             att: request.att,
             lma: self.config.lma_of(&mn_id),
+            wanted_ipv6: request.ipv6,
             wanted_hnps: request.hnps.iter().map(|hnp| hnp.trunc()).collect(),
             wanted_ipv4: request.ipv4_hoa,
             homes: Vec::new(),
+            ipv4: None,
             link_local: self
                 .config
                 .fixed_link_local
@@ -82,6 +84,10 @@ impl MobileAccessGateway {
         if request.hnps.len() > MAX_HNPS || request.hnps.iter().any(is_all_zero) {
             let text = format!("At most {MAX_HNPS} prefixes, none of them zero.");
             return Err(("bad-hnp", text));
+        }
+        if !request.ipv6 && (request.ipv4_hoa.is_none() || !request.hnps.is_empty()) {
+            let text = "Without IPv6 there has to be IPv4, and there is no prefix.";
+            return Err(("nothing-to-register", text.to_owned()));
         }
         if let Some(entry) = self.bindings.get(mn_id) {
             let here = entry.link == request.link;

@@ -27,6 +27,12 @@ impl MobileAccessGateway {
         homes: &[IpNet],
         link_local: std::net::Ipv6Addr,
     ) {
+        for home in homes {
+            if let IpNet::V4(hoa) = home {
+                let address = hoa.addr();
+                self.node.emit(Output::EndIpv4 { link, address });
+            }
+        }
         let prefixes: Vec<IpNet> = homes
             .iter()
             .filter(|h| crate::path::is_v6(h))

@@ -189,6 +189,7 @@ fn hnps_to_name(entry: &BindingUpdateListEntry) -> Vec<Ipv6Net> {
         return Vec::new();
     }
     match entry.wanted_hnps.as_slice() {
+        _ if !entry.wanted_ipv6 => Vec::new(),
         [] => vec![ALL_ZERO_HNP],
         wanted => wanted.to_vec(),
     }

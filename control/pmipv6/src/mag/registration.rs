@@ -9,14 +9,14 @@ use super::MobileAccessGateway;
 use super::output::LIFETIME_UNIT_S;
 use super::state::{BindingUpdateListEntry, PendingUpdate, State, Timer};
 use super::view;
-use crate::io::{Answer, Entry, Event, Output};
+use crate::io::{Answer, DhcpMode, Entry, Event, Ipv4Service, Output};
 use crate::wire::MobilityOption;
 use crate::wire::iana::handoff_indicator::UNCHANGED;
 use crate::wire::iana::{ipv4_status, status};
 use crate::wire::message::BindingAck;
 use crate::wire::options::{
-    access_technology_type, handoff_indicator, home_network_prefixes, is_all_zero,
-    link_local_address, mn_link_layer_id, nai,
+    access_technology_type, handoff_indicator, home_network_prefixes, ipv4_default_router,
+    ipv4_dhcp_server, is_all_zero, link_local_address, mn_link_layer_id, nai,
 };
 
 /// First status that refuses.
@@ -160,6 +160,7 @@ impl MobileAccessGateway {
         };
         let was = (entry.state, entry.link, std::mem::take(&mut entry.homes));
         entry.homes = homes;
+        entry.ipv4 = granted_ipv4_service(&ack.options);
         entry.state = State::Registered;
         entry.until = until;
         entry.lifetime_s = lifetime_s;
@@ -190,6 +191,7 @@ impl MobileAccessGateway {
         let (link, lma, homes) = (entry.link, entry.lma, entry.homes.clone());
         let (link_local, lifetime_s, token) =
             (entry.link_local, entry.lifetime_s, entry.token.take());
+        let service = entry.ipv4;
         let answer = token.map(|token| (token, view::binding(mn_id, entry, self.node.now.mono)));
         let gone: Vec<IpNet> = old_homes
             .iter()
@@ -228,6 +230,14 @@ impl MobileAccessGateway {
             };
             self.node.after(number, advertise);
         }
+        if let Some(service) = service {
+            let serve = Output::ServeIpv4 {
+                link,
+                service,
+                lifetime_s,
+            };
+            self.node.after(number, serve);
+        }
         if let Some((token, view)) = answer {
             let result = Ok(Answer::Attached(view));
             self.node.after(number, Output::Reply { token, result });
@@ -258,4 +268,32 @@ fn granted_homes(options: &[MobilityOption]) -> Vec<IpNet> {
         _ => None,
     }));
     homes
+}
+
+/// What it takes to serve IPv4 on the access link: a home address, and the default router that the MAG is
+/// to be (RFC 5844 section 3.2.4). Without option 39, or without its S flag, DHCP is relayed (section 3.3.4).
+fn granted_ipv4_service(options: &[MobilityOption]) -> Option<Ipv4Service> {
+    let (prefix_len, address) = options.iter().find_map(|option| match option {
+        MobilityOption::Ipv4HomeAddressReply {
+            status,
+            prefix_len,
+            address,
+        } if *status == ipv4_status::SUCCESS => Some((*prefix_len, *address)),
+        _ => None,
+    })?;
+    let subnet = Ipv4Net::new(address, prefix_len).ok()?;
+    let default_router = ipv4_default_router(options)?;
+    let usable = !address.is_unspecified()
+        && prefix_len > 0
+        && subnet.contains(&default_router)
+        && default_router != address;
+    usable.then_some(Ipv4Service {
+        address,
+        prefix_len,
+        default_router,
+        dhcp: match ipv4_dhcp_server(options) {
+            Some(true) => DhcpMode::Server,
+            Some(false) | None => DhcpMode::Relay,
+        },
+    })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv6Net};
 
-use crate::io::{Link, Token};
+use crate::io::{Ipv4Service, Link, Token};
 use crate::path::{Asked, Ends, EndsExt, HasEnds, PathId, RequestId};
 
 /// Where a Binding Update List entry stands.
@@ -26,12 +26,16 @@ pub(super) struct BindingUpdateListEntry {
     pub(super) link: Link,
     pub(super) att: u8,
     pub(super) lma: IpAddr,
+    /// Whether the operator asked for IPv6 service.
+    pub(super) wanted_ipv6: bool,
     /// Prefixes that the operator asked for.
     pub(super) wanted_hnps: Vec<Ipv6Net>,
     /// IPv4 home address that the operator asked for.
     pub(super) wanted_ipv4: Option<Ipv4Addr>,
     /// What the LMA assigned: prefixes, then the IPv4 home address as a /32.
     pub(super) homes: Vec<IpNet>,
+    /// IPv4 on the access link, where the LMA said all that it takes.
+    pub(super) ipv4: Option<Ipv4Service>,
     /// Our link-local address on the access link.
     pub(super) link_local: Ipv6Addr,
     pub(super) state: State,

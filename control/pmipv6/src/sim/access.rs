@@ -123,6 +123,7 @@ impl Domain<'_> {
             link: self.layout.link(index),
             att: ATT_ETHERNET,
             hi: if known { HI_BETWEEN_MAGS } else { HI_NEW },
+            ipv6: true,
             hnps: Vec::new(),
             ipv4_hoa: self.layout.ipv4.then_some(std::net::Ipv4Addr::UNSPECIFIED),
         };

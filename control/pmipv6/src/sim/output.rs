@@ -45,7 +45,9 @@ impl Domain<'_> {
             }
             Output::ParameterProblem { .. }
             | Output::Advertise { .. }
-            | Output::Withdraw { .. } => {}
+            | Output::Withdraw { .. }
+            | Output::ServeIpv4 { .. }
+            | Output::EndIpv4 { .. } => {}
         }
     }
 

@@ -83,6 +83,8 @@ pub(crate) struct Domain {
     pub(crate) events: Vec<(IpAddr, Event)>,
     pub(crate) entries: Vec<(IpAddr, Entry)>,
     pub(crate) advertised: Vec<(IpAddr, Output)>,
+    /// Links on which IPv4 is served, or not any more.
+    pub(crate) served: Vec<(IpAddr, Output)>,
     replies: BTreeMap<Token, Result<Answer, Refusal>>,
     last_token: Token,
     /// True: the message is lost.
@@ -188,6 +190,7 @@ pub(crate) fn attach_request(mn_id: &str, hi: u8) -> AttachRequest {
         link: link(1, digit),
         att: 4,
         hi,
+        ipv6: true,
         hnps: Vec::new(),
         ipv4_hoa: None,
     }
@@ -203,6 +206,7 @@ impl Domain {
             events: Vec::new(),
             entries: Vec::new(),
             advertised: Vec::new(),
+            served: Vec::new(),
             replies: BTreeMap::new(),
             last_token: 0,
             lose: None,
@@ -303,6 +307,7 @@ impl Domain {
             Output::Advertise { .. } | Output::Withdraw { .. } => {
                 self.advertised.push((at, output))
             }
+            Output::ServeIpv4 { .. } | Output::EndIpv4 { .. } => self.served.push((at, output)),
             Output::ParameterProblem { .. } => {}
         }
     }

@@ -1,0 +1,109 @@
+//! IPv4 home addresses and other LMAs' prefixes: pools with a default router each, addresses that have a
+//! subnet.
+
+use std::net::Ipv4Addr;
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::super::locate::KeyPath;
+use super::{Check, Lma, home_prefix_problem};
+
+/// Longest prefix of a home subnet: its default router and a mobile node fit in, beside the network's
+/// and the broadcast address.
+const MAX_POOL_LENGTH_BITS: u8 = 30;
+
+impl Check<'_> {
+    pub(super) fn ipv4_pools(&mut self, lma: &Lma, path: &KeyPath) {
+        let path = path.key("ipv4_pools");
+        for (index, pool) in lma.ipv4_pools.iter().enumerate() {
+            let path = path.index(index);
+            if let Some(reason) = ipv4_prefix_problem(*pool) {
+                self.complain(path.clone(), reason);
+            }
+            if pool.prefix_len() > MAX_POOL_LENGTH_BITS {
+                let reason = "no mobile node fits in beside its default router";
+                self.complain(path.clone(), reason);
+            }
+            let mut earlier = lma.ipv4_pools[..index].iter();
+            if let Some(other) = earlier.find(|other| overlaps((**other).into(), (*pool).into())) {
+                self.complain(path, format!("overlaps with {other}"));
+            }
+        }
+    }
+
+    pub(super) fn ipv4_default_routers(&mut self, lma: &Lma, path: &KeyPath) {
+        let path = path.key("ipv4_default_routers");
+        for (name, router) in &lma.ipv4_default_routers {
+            let path = path.key(name);
+            let pool = name.parse().ok();
+            match pool.filter(|pool| lma.ipv4_pools.contains(pool)) {
+                None => self.complain(path, "no pool of ipv4_pools"),
+                Some(pool) if !is_host(pool, *router) => {
+                    self.complain(path, format!("{router} is no host's address in {pool}"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// An IPv4 home address has a home subnet with a default router in it (RFC 5844 section 3.3.3).
+    pub(super) fn ipv4_hoa(&mut self, lma: &Lma, hoa: Ipv4Addr, path: KeyPath) {
+        let Some(pool) = lma.ipv4_pools.iter().find(|pool| pool.contains(&hoa)) else {
+            let reason =
+                "in no pool of ipv4_pools: it would have neither subnet nor default router";
+            return self.complain(path, reason);
+        };
+        if !is_host(*pool, hoa) || hoa == default_router(lma, *pool) {
+            let reason = format!("not free for a mobile node in {pool}");
+            self.complain(path, reason);
+        }
+    }
+
+    pub(super) fn peer_lmas(&mut self, lma: &Lma, path: &KeyPath) {
+        for (index, peer) in lma.peer_lmas.iter().enumerate() {
+            let path = path.index(index);
+            self.peer(path.key("lma"), peer.lma);
+            let path = path.key("prefix");
+            let problem = match peer.prefix {
+                IpNet::V6(prefix) => home_prefix_problem(prefix),
+                IpNet::V4(prefix) => ipv4_prefix_problem(prefix),
+            };
+            if let Some(reason) = problem {
+                self.complain(path.clone(), reason);
+            }
+            let hnps = lma.hnp_pools.iter().map(|pool| IpNet::V6(*pool));
+            let mut own = hnps.chain(lma.ipv4_pools.iter().map(|pool| IpNet::V4(*pool)));
+            if let Some(pool) = own.find(|pool| overlaps(*pool, peer.prefix)) {
+                self.complain(path.clone(), format!("overlaps with the own pool {pool}"));
+            }
+            let mut earlier = lma.peer_lmas[..index].iter();
+            if let Some(other) = earlier.find(|other| overlaps(other.prefix, peer.prefix)) {
+                self.complain(path, format!("overlaps with {}", other.prefix));
+            }
+        }
+    }
+}
+
+/// The default router of a pool: the one that is named, or its first host.
+fn default_router(lma: &Lma, pool: Ipv4Net) -> Ipv4Addr {
+    let named = lma.ipv4_default_routers.get(&pool.to_string()).copied();
+    named.or_else(|| pool.hosts().next()).unwrap_or(pool.addr())
+}
+
+fn is_host(pool: Ipv4Net, address: Ipv4Addr) -> bool {
+    pool.contains(&address) && address != pool.network() && address != pool.broadcast()
+}
+
+fn ipv4_prefix_problem(prefix: Ipv4Net) -> Option<String> {
+    if prefix.trunc() != prefix {
+        let meant = prefix.trunc();
+        return Some(format!("has bits beyond its length; meant is {meant}"));
+    }
+    let first = prefix.network();
+    let unusable = first.is_loopback() || first.is_multicast() || first.is_link_local();
+    (unusable || first.octets()[0] == 0).then(|| "not a prefix of unicast addresses".to_owned())
+}
+
+fn overlaps(a: IpNet, b: IpNet) -> bool {
+    a.contains(&b) || b.contains(&a)
+}

@@ -1,0 +1,303 @@
+//! IPv4 on access links: what a registered MN with an IPv4 home address finds there (RFC 5844
+//! section 3.4): a default router that answers ARP (RFC 826), and a DHCP server (RFC 2131) that gives it
+//! that address and no other.
+//!
+//! The link is point-to-point by definition (RFC 5213 section 6.3): the MN is known by port, VLAN and
+//! link-layer address, everything goes to that link-layer address alone, and everybody else who asks is
+//! a counted drop. The MAG's link-layer address and the server identifier are the same at every MAG, so a
+//! handover changes neither ARP cache nor lease.
+//!
+//! ```text
+//!   ARP request ──▶ arp      target: the default router, or any other of the home subnet ──▶ ARP reply
+//!   DHCP ──▶ message ──▶ lease     DISCOVER ──▶ OFFER, REQUEST ──▶ ACK or NAK, INFORM ──▶ ACK
+//! ```
+
+mod arp;
+mod lease;
+mod message;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use pmipv6::io::{DhcpMode, Ipv4Service, Link, MacAddr};
+use smoltcp::wire::DhcpMessageType as Kind;
+
+use super::frame::{Envelope, close};
+use super::icmp::TokenBucket;
+use super::{Action, Counters, Net};
+use lease::{Answer, Lease};
+use message::{Datagram, Request};
+
+/// EtherType of ARP.
+pub(super) const ETHERTYPE_ARP: u16 = 0x0806;
+/// EtherType of IPv4.
+pub(super) const ETHERTYPE_IPV4: u16 = 0x0800;
+/// Answers to one MN in a second, on the average.
+const ANSWERS_PER_S: u32 = 20;
+/// Answers to one MN at once.
+const BURST: u32 = 40;
+
+/// What every MN is told beside what its LMA grants.
+#[derive(Debug, Clone)]
+pub(super) struct Ipv4Config {
+    /// Our link-layer address on every access link (RFC 6543).
+    pub(super) mac: [u8; 6],
+    /// Interface MTU, octets: the smaller of tunnel and access MTU.
+    pub(super) mtu_bytes: u16,
+    /// Domain name servers; none: the option is left out.
+    pub(super) dns_servers: Vec<Ipv4Addr>,
+}
+
+/// Why a frame is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    Malformed,
+    UnknownLink,
+    ForeignSender,
+    ForeignClient,
+    OtherServer,
+    Declined,
+    NoRelay,
+    RateLimit,
+}
+
+#[derive(Debug)]
+struct ServedLink {
+    service: Ipv4Service,
+    subnet: Ipv4Net,
+    /// When the binding ends.
+    until: Duration,
+    lease: Lease,
+    rate: TokenBucket,
+}
+
+/// The access links that IPv4 is served on.
+#[derive(Debug)]
+pub(super) struct Ipv4Links {
+    config: Ipv4Config,
+    links: HashMap<Link, ServedLink>,
+    capacity: usize,
+}
+
+impl Ipv4Links {
+    pub(super) fn new(config: Ipv4Config, capacity: usize) -> Self {
+        Self {
+            config,
+            links: HashMap::new(),
+            capacity,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Serves an MN from now on, or longer; false when there are too many links, or the service cannot
+    /// be one.
+    fn serve(&mut self, link: Link, service: Ipv4Service, until: Duration) -> bool {
+        let Ok(subnet) = Ipv4Net::new(service.address, service.prefix_len) else {
+            return false;
+        };
+        if let Some(served) = self.links.get_mut(&link)
+            && served.service.address == service.address
+        {
+            // The lease goes on: only what is granted, and until when, is new.
+            served.service = service;
+            served.subnet = subnet;
+            served.until = until;
+            return true;
+        }
+        if self.links.len() >= self.capacity && !self.links.contains_key(&link) {
+            return false;
+        }
+        let served = ServedLink {
+            service,
+            subnet,
+            until,
+            lease: Lease::default(),
+            rate: TokenBucket::limited(ANSWERS_PER_S, BURST),
+        };
+        self.links.insert(link, served);
+        true
+    }
+
+    fn end(&mut self, link: Link, address: Ipv4Addr) {
+        let serves = |served: &ServedLink| served.service.address == address;
+        if self.links.get(&link).is_some_and(serves) {
+            self.links.remove(&link);
+        }
+    }
+
+    /// The link that a frame came from, if its MN is served.
+    fn served(
+        &mut self,
+        now: Duration,
+        envelope: &Envelope,
+    ) -> Result<(&Ipv4Config, &mut ServedLink), Refused> {
+        let link = Link {
+            port: envelope.port,
+            vlan: envelope.vlan,
+            mac: MacAddr(envelope.source),
+        };
+        let served = self.links.get_mut(&link).filter(|link| now < link.until);
+        Ok((&self.config, served.ok_or(Refused::UnknownLink)?))
+    }
+
+    /// The ARP packet that answers one; none where an answer would be wrong.
+    fn arp(
+        &mut self,
+        now: Duration,
+        envelope: &Envelope,
+        payload: &[u8],
+    ) -> Result<Option<Vec<u8>>, Refused> {
+        let query = arp::Query::parse(payload).ok_or(Refused::Malformed)?;
+        let (config, served) = self.served(now, envelope)?;
+        let own = served.service.address;
+        if query.sender_mac != envelope.source
+            || !(query.sender == own || query.sender.is_unspecified())
+        {
+            return Err(Refused::ForeignSender);
+        }
+        if !query.is_request || !arp::is_ours(query.target, &served.service, &served.subnet) {
+            return Ok(None);
+        }
+        if !served.rate.take(now) {
+            return Err(Refused::RateLimit);
+        }
+        Ok(Some(query.reply(config.mac)))
+    }
+
+    /// What a DHCP message brings about: its answer, and the IPv4 packet that carries it.
+    fn dhcp(
+        &mut self,
+        now: Duration,
+        envelope: &Envelope,
+        payload: &[u8],
+    ) -> Result<(Request, Answer, Option<Vec<u8>>), Refused> {
+        let datagram = Datagram::parse(payload).ok_or(Refused::Malformed)?;
+        let request = Request::parse(datagram.payload).ok_or(Refused::Malformed)?;
+        let (config, served) = self.served(now, envelope)?;
+        if served.service.dhcp == DhcpMode::Relay {
+            return Err(Refused::NoRelay);
+        }
+        if request.client_mac != envelope.source {
+            return Err(Refused::ForeignClient);
+        }
+        if !served.rate.take(now) {
+            return Err(Refused::RateLimit);
+        }
+        let between = (datagram.source, datagram.destination);
+        let answer = served
+            .lease
+            .decide(now, &served.service, between, &request)?;
+        let left_s = served.until.saturating_sub(now).as_secs();
+        let left_s = u32::try_from(left_s).unwrap_or(u32::MAX);
+        let reply = message::reply(&request, answer, &served.service, config, left_s);
+        Ok((request, answer, reply))
+    }
+}
+
+impl Net {
+    /// Serves IPv4 to the MN on an access link from now on, or goes on with it.
+    pub fn serve_ipv4(&mut self, now: Duration, link: Link, service: Ipv4Service, lifetime_s: u32) {
+        let until = now + Duration::from_secs(lifetime_s.into());
+        if !self.ipv4_links.serve(link, service, until) {
+            self.counters.drop_links_full += 1;
+        }
+    }
+
+    /// Serves IPv4 no more to the MN that has `address`.
+    pub fn end_ipv4(&mut self, link: Link, address: Ipv4Addr) {
+        self.ipv4_links.end(link, address);
+    }
+
+    /// ARP from an access link.
+    pub(super) fn receive_access_arp(
+        &mut self,
+        now: Duration,
+        envelope: Envelope,
+        payload: &[u8],
+        out: &mut Vec<Action>,
+    ) {
+        let counters = &mut self.counters;
+        match self.ipv4_links.arp(now, &envelope, payload) {
+            Ok(Some(reply)) => {
+                counters.rx_arp_request += 1;
+                counters.tx_arp_reply += 1;
+                self.answer_ipv4(envelope, ETHERTYPE_ARP, &reply, out);
+            }
+            Ok(None) => counters.rx_ignored += 1,
+            Err(Refused::UnknownLink) => counters.drop_arp_unknown_link += 1,
+            Err(Refused::ForeignSender) => counters.drop_arp_foreign_sender += 1,
+            Err(Refused::RateLimit) => counters.drop_access_rate += 1,
+            Err(_) => counters.drop_malformed += 1,
+        }
+    }
+
+    /// An IPv4 packet from an access link that is no user packet: DHCP.
+    pub(super) fn receive_access_ipv4(
+        &mut self,
+        now: Duration,
+        envelope: Envelope,
+        payload: &[u8],
+        out: &mut Vec<Action>,
+    ) {
+        let counters = &mut self.counters;
+        match self.ipv4_links.dhcp(now, &envelope, payload) {
+            Ok((request, answer, reply)) => {
+                count(counters, request.kind, answer);
+                tracing::debug!(mac = %MacAddr(envelope.source), kind = ?request.kind, ?answer, "DHCP");
+                if let Some(packet) = reply {
+                    self.answer_ipv4(envelope, ETHERTYPE_IPV4, &packet, out);
+                }
+            }
+            Err(Refused::UnknownLink) => counters.drop_dhcp_unknown_link += 1,
+            Err(Refused::ForeignClient | Refused::ForeignSender) => {
+                counters.drop_dhcp_foreign_client += 1;
+            }
+            Err(Refused::OtherServer) => counters.drop_dhcp_other_server += 1,
+            Err(Refused::Declined) => counters.drop_dhcp_declined += 1,
+            Err(Refused::NoRelay) => counters.drop_dhcp_no_relay += 1,
+            Err(Refused::RateLimit) => counters.drop_access_rate += 1,
+            Err(Refused::Malformed) => counters.drop_dhcp_malformed += 1,
+        }
+    }
+
+    /// To the MN's link-layer address even where the IPv4 destination is a broadcast: nobody else on a
+    /// shared segment is on this link.
+    fn answer_ipv4(
+        &self,
+        envelope: Envelope,
+        ethertype: u16,
+        packet: &[u8],
+        out: &mut Vec<Action>,
+    ) {
+        let back = envelope.reply_from(self.config.router_advertisement.mac);
+        out.push(Action::Transmit {
+            port: envelope.port,
+            frame: close(back, ethertype, packet),
+        });
+    }
+}
+
+fn count(counters: &mut Counters, kind: Kind, answer: Answer) {
+    let received = match kind {
+        Kind::Discover => &mut counters.rx_dhcp_discover,
+        Kind::Decline => &mut counters.rx_dhcp_decline,
+        Kind::Release => &mut counters.rx_dhcp_release,
+        Kind::Inform => &mut counters.rx_dhcp_inform,
+        _ => &mut counters.rx_dhcp_request,
+    };
+    *received += 1;
+    match answer {
+        Answer::Offer => counters.tx_dhcp_offer += 1,
+        Answer::Lease | Answer::Inform => counters.tx_dhcp_ack += 1,
+        Answer::Nak => counters.tx_dhcp_nak += 1,
+        Answer::Nothing => {}
+    }
+}
