@@ -84,6 +84,7 @@ fn mag_config(config: &Config, mag: &config::Mag) -> mag::Config {
             mags: prefixes(&mag.peer_mags),
         },
         require_protection: false,
+        ipv4_transport: path::Ipv4Transport::default(),
         localized_routing: localized_routing(config),
     }
 }
@@ -132,6 +133,7 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         max_bindings: config.limits.max_bindings as usize,
         peer_lmas: lma.peer_lmas.iter().map(peer).collect(),
         require_protection: false,
+        ipv4_transport: path::Ipv4Transport::default(),
         localized_routing: localized_routing(config),
     }
 }

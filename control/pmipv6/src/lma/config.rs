@@ -47,6 +47,8 @@ pub struct Config {
     pub peer_lmas: Vec<PeerLma>,
     /// Drop whatever ESP did not protect (L-67).
     pub require_protection: bool,
+    /// Peers that are reached by IPv4 (RFC 5844 section 4).
+    pub ipv4_transport: path::Ipv4Transport,
     /// Localized routing.
     pub localized_routing: path::Config,
 }
@@ -111,6 +113,7 @@ impl Default for Config {
             max_bindings: 1_048_576,
             peer_lmas: Vec::new(),
             require_protection: false,
+            ipv4_transport: path::Ipv4Transport::default(),
             localized_routing: path::Config::default(),
         }
     }

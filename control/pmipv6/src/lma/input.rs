@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::LocalMobilityAnchor;
 use super::state::Owner;
 use super::timer::Failure;
-use crate::io::{Command, Entry, Input, Protection};
+use crate::io::{Command, Entry, Input, Protection, Via};
 use crate::path::{Asked, Role, rx_name};
 use crate::wire::Message;
 use crate::wire::iana::binding_error_status::UNRECOGNIZED_MH_TYPE;
@@ -31,11 +31,20 @@ impl LocalMobilityAnchor {
         match input {
             Input::Message {
                 source,
+                via,
                 protection,
                 message,
                 ..
-            } => self.on_message(source, protection, message),
-            Input::Malformed { source, error, .. } => self.node.malformed(source, &error),
+            } => {
+                let sender = self.node.reach.identify(source, via, &message);
+                self.on_message(sender, via, protection, message);
+            }
+            Input::Malformed {
+                source, via, error, ..
+            } => {
+                let sender = self.node.reach.unread(source, via);
+                self.node.malformed(sender, &error);
+            }
             Input::Command { token, command } => match command {
                 Command::PathRequest {
                     source,
@@ -73,7 +82,7 @@ impl LocalMobilityAnchor {
             || self.config.peer_lmas.iter().any(|row| row.lma == address)
     }
 
-    fn on_message(&mut self, source: IpAddr, protection: Protection, message: Message) {
+    fn on_message(&mut self, source: IpAddr, via: Via, protection: Protection, message: Message) {
         self.node.count(rx_name(&message));
         if self.config.require_protection && protection == Protection::None {
             self.node.count("pmipv6.drop.unprotected");
@@ -84,7 +93,7 @@ impl LocalMobilityAnchor {
             if mag {
                 self.node.heard(source, Role::Mag);
             }
-            return self.on_binding_update(source, update);
+            return self.on_binding_update(source, via, update);
         }
         if !mag && !lma {
             self.node.count("pmipv6.drop.not-authorised");

@@ -93,7 +93,10 @@ impl LocalMobilityAnchor {
             kind: RoKind::Init,
             handover,
             lifetime,
-            options: ends.options(Some(source_mag), Some(timestamp)),
+            options: self
+                .node
+                .reach
+                .beside(source_mag, ends.options(Some(source_mag), Some(timestamp))),
             owner: Owner::Init(id),
         };
         let request = self.node.ask(&self.config.localized_routing, number, draft);

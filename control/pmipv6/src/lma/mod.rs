@@ -90,7 +90,7 @@ impl LocalMobilityAnchor {
         }
         Self {
             reserved,
-            node: Node::new(config.address, seed, view::COUNTERS),
+            node: Node::new(config.address, seed, view::COUNTERS, &config.ipv4_transport),
             hold_off: HoldOff::new(&config.localized_routing),
             config,
             resolver,
@@ -115,7 +115,7 @@ impl LocalMobilityAnchor {
 
 impl Engine for LocalMobilityAnchor {
     fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
-        self.node.now = now;
+        self.node.begin(now);
         self.start();
         self.on_input(input);
         self.run_timers();

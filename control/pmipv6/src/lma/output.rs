@@ -76,6 +76,7 @@ impl LocalMobilityAnchor {
                 options.push(MobilityOption::Ipv4DhcpSupportMode { server });
             }
         }
+        options.extend(self.node.reach.nat_detection(update.proxy_coa));
         let ack = BindingAck {
             status: status::ACCEPTED,
             flags: BindingAck::P,
@@ -83,7 +84,8 @@ impl LocalMobilityAnchor {
             lifetime,
             options,
         };
-        let output = self.node.message(update.source, Message::BindingAck(ack));
+        let answer = Message::BindingAck(ack);
+        let output = self.node.message_back(update.source, answer);
         self.node.after(self.node.last_update(), output);
     }
 
@@ -115,7 +117,7 @@ impl LocalMobilityAnchor {
             lifetime: 0,
             options,
         };
-        self.node.send(update.source, Message::BindingAck(ack));
+        self.node.send_back(update.source, Message::BindingAck(ack));
     }
 
     /// 135 tells the last accepted number, to be exceeded (RFC 6275 section 9.5.1); otherwise the PBU's.

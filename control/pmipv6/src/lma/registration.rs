@@ -10,7 +10,7 @@ use super::config::Profile;
 use super::output::Ipv4Reply;
 use super::state::{BindingCacheEntry, BindingId, State, Timer};
 use super::update::Update;
-use crate::io::{Entry, Event, Output};
+use crate::io::{Entry, Event, Output, Via};
 use crate::path::is_v6;
 use crate::wire::iana::handoff_indicator::UNCHANGED;
 use crate::wire::iana::{ipv4_status, status};
@@ -23,12 +23,12 @@ const MAX_SESSIONS: usize = 16;
 const LINK_LOCAL_PREFIX: u128 = 0xfe80 << 112;
 
 impl LocalMobilityAnchor {
-    pub(super) fn on_binding_update(&mut self, source: IpAddr, message: &BindingUpdate) {
+    pub(super) fn on_binding_update(&mut self, source: IpAddr, via: Via, message: &BindingUpdate) {
         if message.flags & BindingUpdate::P == 0 {
             self.node.count("pmipv6.drop.not-a-proxy-registration");
             return;
         }
-        let update = Update::read(source, message);
+        let update = Update::read(source, via, message);
         let stranger =
             !self.config.peers.is_mag(source) || !self.config.peers.is_mag(update.proxy_coa);
         match self.check(&update, stranger) {
@@ -51,6 +51,11 @@ impl LocalMobilityAnchor {
             .ok_or(status::MISSING_MN_IDENTIFIER_OPTION)?;
         if stranger {
             return Err(status::MAG_NOT_AUTHORIZED_FOR_PROXY_REG);
+        }
+        let may_force = self.config.ipv4_transport.accept_forced_udp_encapsulation;
+        if update.forces_udp && !may_force {
+            // RFC 5844 section 4.1.3.1.
+            return Err(status::ADMINISTRATIVELY_PROHIBITED);
         }
         let profile = match self.config.profiles.get(&mn_id) {
             Some(profile) => profile.clone(),
@@ -224,7 +229,21 @@ impl LocalMobilityAnchor {
         entry.state = State::Registered;
         self.timers.cancel(&Timer::Delete(id));
         self.timers.set(Timer::Expire(id), until);
+        self.learn_reach(update);
         self.install(id, update, lifetime, ipv4, previous);
+    }
+
+    /// How the MAG is reached, by what its PBU says and how it came (RFC 5844 section 4.1.3, RFC 5555 section
+    /// 4.2). Before the binding is programmed, so that the PBA promises both.
+    fn learn_reach(&mut self, update: &Update) {
+        let via = self.node.reach.learn(
+            update.proxy_coa,
+            update.via,
+            update.ipv4_coa,
+            update.timestamp,
+            update.forces_udp,
+        );
+        self.node.reach_changed(update.proxy_coa, via);
     }
 
     fn install(

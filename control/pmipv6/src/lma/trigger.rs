@@ -13,7 +13,7 @@ use crate::path::{Asked, Draft, Ends, EndsExt, PathId, end};
 use crate::wire::MobilityOption;
 use crate::wire::iana::ro_status;
 use crate::wire::message::{RoAck, RoKind, RoRequest};
-use crate::wire::options::{mag_ipv6_address, timestamp};
+use crate::wire::options::{ipv4_care_of_address, mag_ipv6_address, timestamp};
 
 /// The options of an acknowledgement: whatever homes the request named, readable or not.
 pub(super) fn echo(request: &RoRequest) -> Vec<MobilityOption> {
@@ -65,7 +65,10 @@ impl LocalMobilityAnchor {
             kind: RoKind::Trigger,
             handover,
             lifetime,
-            options: ends.options(Some(mag), Some(timestamp)),
+            options: self
+                .node
+                .reach
+                .beside(mag, ends.options(Some(mag), Some(timestamp))),
             owner: Owner::Trigger(id),
         };
         let request = self.node.ask(&self.config.localized_routing, number, draft);
@@ -129,6 +132,9 @@ impl LocalMobilityAnchor {
         let outcome = self.read_trigger(asked.peer, request).and_then(|order| {
             if order.lifetime_s == 0 {
                 return self.on_trigger_delete(asked, &order.ends, order.timestamp, request);
+            }
+            if let Some(care_of) = ipv4_care_of_address(&request.options) {
+                self.node.reach.told(order.mag, care_of);
             }
             self.take_control(asked, order)
         });

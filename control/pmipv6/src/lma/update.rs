@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv6Net;
 
+use crate::io::Via;
 use crate::wire::MobilityOption;
 use crate::wire::iana::status;
 use crate::wire::message::BindingUpdate;
@@ -17,6 +18,12 @@ pub(super) const LIFETIME_UNIT_S: u32 = 4;
 pub(super) struct Update {
     /// Where the PBA goes.
     pub(super) source: IpAddr,
+    /// How it came.
+    pub(super) via: Via,
+    /// F flag: the MAG wants its tunnels in UDP (RFC 5844 section 4.2.1.2).
+    pub(super) forces_udp: bool,
+    /// IPv4 Care-of Address: what the MAG takes for its own (RFC 5844 section 4.2.1.1).
+    pub(super) ipv4_coa: Option<Ipv4Addr>,
     /// Proxy Care-of Address: the source, or the Alternate Care-of Address.
     pub(super) proxy_coa: IpAddr,
     pub(super) sequence: u16,
@@ -36,13 +43,16 @@ pub(super) struct Update {
 }
 
 impl Update {
-    pub(super) fn read(source: IpAddr, update: &BindingUpdate) -> Self {
+    pub(super) fn read(source: IpAddr, via: Via, update: &BindingUpdate) -> Self {
         let options = update.options.as_slice();
         let hnps = || options::home_network_prefixes(options);
         let alternate = options::alternate_care_of_address(options).map(IpAddr::V6);
         let ll_id = options::mn_link_layer_id(options);
         Self {
             source,
+            via,
+            forces_udp: via != Via::Ipv6 && update.flags & BindingUpdate::F != 0,
+            ipv4_coa: options::ipv4_care_of_address(options),
             proxy_coa: alternate.unwrap_or(source),
             sequence: update.sequence,
             lifetime_s: u32::from(update.lifetime) * LIFETIME_UNIT_S,

@@ -38,6 +38,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.lr.set-up-again",
     "pmipv6.lr.source-not-ours",
     "pmipv6.lr.table-full",
+    "pmipv6.peer.reached-otherwise",
     "pmipv6.peer.silent",
     "pmipv6.registration.refused",
     "pmipv6.ro.answered-again",

@@ -42,6 +42,8 @@ pub struct Config {
     pub peers: path::Peers,
     /// Drop whatever ESP did not protect (L-67).
     pub require_protection: bool,
+    /// Peers that are reached by IPv4 (RFC 5844 section 4).
+    pub ipv4_transport: path::Ipv4Transport,
     /// Localized routing.
     pub localized_routing: path::Config,
 }
@@ -67,6 +69,7 @@ impl Default for Config {
             max_bindings: 65_536,
             peers: path::Peers::default(),
             require_protection: false,
+            ipv4_transport: path::Ipv4Transport::default(),
             localized_routing: path::Config::default(),
         }
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::MobileAccessGateway;
 use super::state::Owner;
 use super::timer::Failure;
-use crate::io::{Command, Input, Protection};
+use crate::io::{Command, Input, Protection, Via};
 use crate::path::{Asked, Role, rx_name};
 use crate::wire::Message;
 use crate::wire::message::{BindingError, RoAck, RoKind, RoRequest};
@@ -15,11 +15,20 @@ impl MobileAccessGateway {
         match input {
             Input::Message {
                 source,
+                via,
                 protection,
                 message,
                 ..
-            } => self.on_message(source, protection, message),
-            Input::Malformed { source, error, .. } => self.node.malformed(source, &error),
+            } => {
+                let sender = self.node.reach.identify(source, via, &message);
+                self.on_message(sender, via, protection, message);
+            }
+            Input::Malformed {
+                source, via, error, ..
+            } => {
+                let sender = self.node.reach.unread(source, via);
+                self.node.malformed(sender, &error);
+            }
             Input::Command { token, command } => match command {
                 Command::Attach(request) => self.on_attach(token, request),
                 Command::Detach { mn_id } => self.on_detach(token, &mn_id),
@@ -55,7 +64,7 @@ impl MobileAccessGateway {
         }
     }
 
-    fn on_message(&mut self, source: IpAddr, protection: Protection, message: Message) {
+    fn on_message(&mut self, source: IpAddr, via: Via, protection: Protection, message: Message) {
         self.node.count(rx_name(&message));
         if self.config.require_protection && protection == Protection::None {
             self.node.count("pmipv6.drop.unprotected");
@@ -71,7 +80,7 @@ impl MobileAccessGateway {
         match message {
             Message::BindingAck(ack) => self.on_binding_ack(source, &ack),
             Message::BindingError(error) => self.on_binding_error(source, &error),
-            Message::RoRequest(request) => self.on_ro_request(source, lma, mag, request),
+            Message::RoRequest(request) => self.on_ro_request(source, via, (lma, mag), request),
             Message::RoAck(ack) => self.on_ro_ack(source, &ack),
             Message::Test(_) | Message::LocalizedRoutingAck(_) => {
                 self.node.count("pmipv6.drop.unexpected-message");
@@ -84,7 +93,13 @@ impl MobileAccessGateway {
     }
 
     /// Each RO message belongs to one interface (L-25): here RO Init from LMAs and RO Setup from MAGs.
-    fn on_ro_request(&mut self, source: IpAddr, lma: bool, mag: bool, request: RoRequest) {
+    fn on_ro_request(
+        &mut self,
+        source: IpAddr,
+        via: Via,
+        (lma, mag): (bool, bool),
+        request: RoRequest,
+    ) {
         let authorised = match request.kind {
             RoKind::Init => lma,
             RoKind::Setup => mag,
@@ -97,6 +112,10 @@ impl MobileAccessGateway {
         if !authorised {
             self.node.count("pmipv6.drop.not-authorised");
             return;
+        }
+        // Also where it is repeated: the answer has to find its way through the NAT.
+        if request.kind == RoKind::Setup {
+            self.learn_reach(source, via, &request);
         }
         if self.node.admit(source, &request) {
             self.act_on_ro_request(source, request);
@@ -128,6 +147,7 @@ impl MobileAccessGateway {
         match owner {
             Owner::Setup(path) => self.on_setup_ack(path, &request, ack),
             Owner::Goodbye(path) => self.on_goodbye_done(path, true),
+            Owner::KeepAlive(path) => self.on_kept_alive(path, ack),
             Owner::Refresh(path) => self.on_refresh_ack(path, ack),
             Owner::Withdraw => {}
             Owner::Request => self.on_request_ack(&request, ack.status),

@@ -26,7 +26,10 @@ impl MobileAccessGateway {
             return self.on_init_delete(asked, &request, &order.ends);
         }
         match self.check_init(asked.peer, &order) {
-            Ok(()) => self.begin(asked, order),
+            Ok(()) => {
+                self.introduce(order.mag, &request);
+                self.begin(asked, order);
+            }
             Err(ro_status::MN_NOT_ATTACHED) if self.park(asked.peer, &request) => {}
             Err(status) => self.refuse_ro(asked, &request, status),
         }
@@ -129,9 +132,7 @@ impl MobileAccessGateway {
             kind: RoKind::Setup,
             handover: order.handover,
             lifetime: lifetime_s,
-            options: order
-                .ends
-                .options(Some(self.config.address), order.timestamp),
+            options: self.setup_options(&order.ends, order.mag, order.timestamp),
             owner: Owner::Setup(id),
         };
         let request = self.node.ask(&self.config.localized_routing, number, draft);
@@ -146,6 +147,12 @@ impl MobileAccessGateway {
             return;
         };
         path.setup = None;
+        if self.setup_past_nat(id, request, ack) {
+            return;
+        }
+        let Some(path) = self.paths.get_mut(id) else {
+            return;
+        };
         if ack.status >= REFUSED {
             let why = format!("peer MAG refused: {}", ro_status::name(ack.status));
             self.roll_back(id, &why);
@@ -231,6 +238,7 @@ impl MobileAccessGateway {
             return self.on_setup_delete(asked, &request, &order.ends, order.timestamp);
         }
         match self.check_setup(asked.peer, &order) {
+            Ok(()) if self.is_kept_alive(asked, &request, &order.ends) => {}
             Ok(()) => self.accept_setup(asked, &order),
             Err(ro_status::MN_NOT_ATTACHED) if self.park(asked.peer, &request) => {}
             Err(status) => self.refuse_ro(asked, &request, status),
@@ -268,7 +276,8 @@ impl MobileAccessGateway {
         } else {
             ro_status::SUCCESS
         };
-        let options = order.ends.options(None, None);
+        let mut options = order.ends.options(None, None);
+        options.extend(self.node.reach.nat_detection(asked.peer));
         self.node.answer(number, asked, status, lifetime_s, options);
     }
 

@@ -20,6 +20,7 @@ mod request;
 mod state;
 mod teardown;
 mod timer;
+mod transport4;
 mod view;
 
 pub use config::Config;
@@ -68,7 +69,7 @@ pub struct MobileAccessGateway {
 impl MobileAccessGateway {
     /// A MAG without MNs. The seed feeds everything random; same seed, same run.
     pub fn new(config: Config, seed: u64) -> Self {
-        let mut node = Node::new(config.address, seed, view::COUNTERS);
+        let mut node = Node::new(config.address, seed, view::COUNTERS, &config.ipv4_transport);
         Self {
             sequence: node.rng.next_u16(),
             hold_off: HoldOff::new(&config.localized_routing),
@@ -95,7 +96,7 @@ impl MobileAccessGateway {
 
 impl Engine for MobileAccessGateway {
     fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
-        self.node.now = now;
+        self.node.begin(now);
         self.on_input(input);
         self.run_timers();
         self.node.drain(out);

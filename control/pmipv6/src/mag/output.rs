@@ -38,6 +38,7 @@ impl MobileAccessGateway {
                 .div_ceil(LIFETIME_UNIT_S)
                 .clamp(1, 0xffff) as u16,
         };
+        let lma = entry.lma;
         let mut options = pbu_options(mn_id, entry, hi);
         if self.config.timestamp_based_approach_in_use {
             options.push(MobilityOption::Timestamp(timestamp));
@@ -45,13 +46,13 @@ impl MobileAccessGateway {
         if self.config.fixed_link_local.is_none() {
             options.push(MobilityOption::LinkLocalAddress(entry.link_local));
         }
+        options.extend(self.transport_options(lma));
         let update = BindingUpdate {
             sequence: self.sequence,
-            flags: BindingUpdate::A | BindingUpdate::P,
+            flags: BindingUpdate::A | BindingUpdate::P | self.transport_flags(lma),
             lifetime,
             options,
         };
-        let lma = entry.lma;
         let key = Timer::Retransmit(mn_id.to_owned());
         self.timers.set(key, self.node.mono() + timeout);
         self.node.send(lma, Message::BindingUpdate(update));

@@ -39,7 +39,7 @@ impl MobileAccessGateway {
         let (Some(pending), Some(state)) = (pending, state) else {
             return;
         };
-        if self.correct(&mn_id, &pending, ack) {
+        if self.correct(&mn_id, &pending, ack) || self.past_nat(&mn_id, &pending, ack) {
             return;
         }
         match state {

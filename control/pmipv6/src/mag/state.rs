@@ -161,6 +161,8 @@ pub(super) enum Timer {
     ReceiveEnd(PathId),
     /// Packets for an MN that has left are not handed back any more.
     HandBackEnd(IpNet),
+    /// The NAT before a peer is to be kept open.
+    KeepAlive(IpAddr),
 }
 
 /// What an RO request of ours is about.
@@ -170,6 +172,8 @@ pub(super) enum Owner {
     Setup(PathId),
     /// RO Setup with lifetime 0.
     Goodbye(PathId),
+    /// RO Setup that keeps a NAT open.
+    KeepAlive(PathId),
     /// RO Refresh of a path.
     Refresh(PathId),
     /// RO Refresh with lifetime 0.

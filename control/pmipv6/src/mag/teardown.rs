@@ -10,7 +10,7 @@ use super::order::echo;
 use super::refresh::INFINITE;
 use super::state::{Owner, PathState, Timer};
 use crate::io::{Answer, Event, Token};
-use crate::path::{Asked, Draft, Ends, EndsExt, PathId};
+use crate::path::{Asked, Draft, Ends, EndsExt, PathId, with_care_of};
 use crate::wire::iana::ro_status;
 use crate::wire::message::{RoKind, RoRequest};
 
@@ -87,7 +87,10 @@ impl MobileAccessGateway {
             kind: RoKind::Setup,
             handover: false,
             lifetime: 0,
-            options: path.ends.options(Some(own), path.timestamp),
+            options: with_care_of(
+                path.ends.options(Some(own), path.timestamp),
+                self.node.reach.local(path.peer),
+            ),
             owner: Owner::Goodbye(id),
         };
         self.timers.cancel(&Timer::Probe(id));

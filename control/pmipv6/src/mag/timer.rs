@@ -38,6 +38,7 @@ impl MobileAccessGateway {
                 Timer::SendEnd(path) => self.on_send_end(path),
                 Timer::ReceiveEnd(path) => self.on_receive_end(path),
                 Timer::HandBackEnd(home) => self.end_hand_back(&home),
+                Timer::KeepAlive(peer) => self.on_keepalive(peer),
             }
         }
         while let Some((peer, request, owner)) = self.node.next_silent() {
@@ -59,6 +60,7 @@ impl MobileAccessGateway {
             Owner::Setup(path) => self.on_setup_silent(path, how.why()),
             Owner::Goodbye(path) => self.on_goodbye_done(path, knows_not),
             Owner::Refresh(path) => self.on_refresh_silent(path),
+            Owner::KeepAlive(path) => self.end_path(path, how.why()),
             Owner::Withdraw => {}
             Owner::Request => self.on_request_silent(request, how.why()),
         }

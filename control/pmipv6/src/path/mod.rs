@@ -13,12 +13,14 @@ mod homes;
 mod node;
 mod order;
 mod peers;
+mod reach;
 mod rng;
 mod table;
 mod timers;
 mod updates;
 
 pub use config::{Config, Peers};
+pub use reach::{Ipv4Peer, Ipv4Transport};
 
 pub(crate) use counters::rx_name;
 pub(crate) use ends::{Ends, EndsExt, end, is_v6};
@@ -28,5 +30,6 @@ pub(crate) use homes::Homes;
 pub(crate) use node::{Draft, Node};
 pub(crate) use order::{Clock, Order};
 pub(crate) use peers::Role;
+pub(crate) use reach::{Detected, with_care_of};
 pub(crate) use table::{HasEnds, PathId, PathTable};
 pub(crate) use timers::Timers;

@@ -7,6 +7,7 @@ use super::config::Config;
 use super::counters::{Counters, retransmit_name, tx_name};
 use super::exchange::{Admission, Ask, Asked, Due, Exchange, RequestId};
 use super::peers::{PeerTable, Role};
+use super::reach::{Ipv4Transport, Reach};
 use super::rng::Rng;
 use super::updates::Updates;
 use crate::io::{Answer, Entry, Event, Now, Output, Refusal, Token, UpdateNumber, Via};
@@ -34,6 +35,7 @@ pub(crate) struct Node<O> {
     pub(crate) address: IpAddr,
     pub(crate) rng: Rng,
     pub(crate) peers: PeerTable,
+    pub(crate) reach: Reach,
     out: Vec<Output>,
     counters: Counters,
     updates: Updates<Deferred>,
@@ -53,7 +55,12 @@ pub(crate) struct Draft<O> {
 }
 
 impl<O: Copy> Node<O> {
-    pub(crate) fn new(address: IpAddr, seed: u64, counters: &[&'static str]) -> Self {
+    pub(crate) fn new(
+        address: IpAddr,
+        seed: u64,
+        counters: &[&'static str],
+        transport: &Ipv4Transport,
+    ) -> Self {
         Self {
             now: Now {
                 mono: Duration::ZERO,
@@ -62,11 +69,28 @@ impl<O: Copy> Node<O> {
             address,
             rng: Rng::new(seed),
             peers: PeerTable::default(),
+            reach: Reach::new(transport),
             out: Vec::new(),
             counters: Counters::new(counters),
             updates: Updates::new(),
             exchange: Exchange::new(),
             errors: (0, 0),
+        }
+    }
+
+    /// With every input: programs how peers are reached, as far as it is known from the start.
+    pub(crate) fn begin(&mut self, now: Now) {
+        self.now = now;
+        for (peer, via) in self.reach.take_unprogrammed() {
+            self.program(Entry::Reach { peer, via });
+        }
+    }
+
+    /// A peer is reached another way from now on.
+    pub(crate) fn reach_changed(&mut self, peer: IpAddr, via: Option<Via>) {
+        if let Some(via) = via {
+            self.count("pmipv6.peer.reached-otherwise");
+            self.program(Entry::Reach { peer, via });
         }
     }
 
@@ -122,7 +146,7 @@ impl<O: Copy> Node<O> {
             }
             Deferred::Answer(asked, ack) => {
                 self.exchange.answered(&asked, &ack);
-                self.send(asked.peer, Message::RoAck(ack));
+                self.send_back(asked.peer, Message::RoAck(ack));
             }
         }
     }
@@ -134,13 +158,29 @@ impl<O: Copy> Node<O> {
         self.out.push(output);
     }
 
+    /// A message of our own to a peer.
     pub(crate) fn message(&self, destination: IpAddr, message: Message) -> Output {
         Output::Send {
             source: self.address,
             destination,
-            via: Via::Ipv6,
+            via: self.reach.via(destination),
             message,
         }
+    }
+
+    /// An answer: it goes the way that the peer's message came (RFC 5844 section 4.1.3.2).
+    pub(crate) fn message_back(&self, destination: IpAddr, message: Message) -> Output {
+        Output::Send {
+            source: self.address,
+            destination,
+            via: self.reach.way_back(destination),
+            message,
+        }
+    }
+
+    pub(crate) fn send_back(&mut self, destination: IpAddr, message: Message) {
+        let output = self.message_back(destination, message);
+        self.emit(output);
     }
 
     pub(crate) fn send(&mut self, destination: IpAddr, message: Message) {
@@ -288,7 +328,7 @@ impl<O: Copy> Node<O> {
             }
             Admission::Answered(ack) => {
                 self.count("pmipv6.ro.answered-again");
-                self.send(peer, Message::RoAck(ack));
+                self.send_back(peer, Message::RoAck(ack));
                 false
             }
         }
@@ -355,7 +395,7 @@ impl<O: Copy> Node<O> {
                 home_address: std::net::Ipv6Addr::UNSPECIFIED,
                 options: Vec::new(),
             };
-            self.send(destination, Message::BindingError(error));
+            self.send_back(destination, Message::BindingError(error));
         }
     }
 

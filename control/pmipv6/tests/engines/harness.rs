@@ -16,6 +16,8 @@ use pmipv6::path;
 use pmipv6::wire::message::RoKind;
 use pmipv6::wire::{Checksum, Message, MobilityOption, Numbering, decode, encode};
 
+use crate::network4::{Arrival, Network4};
+
 pub(crate) const LMA1: &str = "2001:db8:f::1";
 pub(crate) const LMA2: &str = "2001:db8:f::2";
 pub(crate) const MAG1: &str = "2001:db8:a::1";
@@ -62,6 +64,7 @@ pub(crate) struct Sent {
     pub(crate) at: Duration,
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
+    pub(crate) via: Via,
     pub(crate) message: Message,
 }
 
@@ -95,6 +98,8 @@ pub(crate) struct Domain {
     pub(crate) carried: BTreeMap<(IpAddr, IpNet, IpNet), u64>,
     /// Nodes that do nothing any more.
     pub(crate) dead: BTreeSet<IpAddr>,
+    /// Who has which IPv4 address.
+    pub(crate) network4: Network4,
 }
 
 fn peers() -> path::Peers {
@@ -213,6 +218,7 @@ impl Domain {
             held: BTreeSet::new(),
             carried: BTreeMap::new(),
             dead: BTreeSet::new(),
+            network4: Network4::default(),
         }
     }
 
@@ -274,11 +280,11 @@ impl Domain {
             Output::Send {
                 source,
                 destination,
-                via: _,
+                via,
                 message,
             } => {
                 assert_eq!(source, at, "a node sends from its own address");
-                self.transmit(source, destination, message);
+                self.transmit(source, destination, via, message);
             }
             Output::Program { number, entry } => {
                 let node = self.nodes.get_mut(&at).unwrap();
@@ -312,14 +318,15 @@ impl Domain {
         }
     }
 
-    fn transmit(&mut self, source: IpAddr, destination: IpAddr, message: Message) {
+    fn transmit(&mut self, source: IpAddr, destination: IpAddr, via: Via, message: Message) {
         let numbering = Numbering::default();
-        let (IpAddr::V6(from), IpAddr::V6(to)) = (source, destination) else {
-            panic!("IPv6 transport only");
-        };
-        let checksum = Checksum::PseudoHeader {
-            source: from,
-            destination: to,
+        let checksum = match (via, source, destination) {
+            (Via::Ipv4 { .. }, ..) => Checksum::Ignored,
+            (_, IpAddr::V6(source), IpAddr::V6(destination)) => Checksum::PseudoHeader {
+                source,
+                destination,
+            },
+            _ => panic!("{source} to {destination}: no addresses for an IPv6 packet"),
         };
         let octets = encode(&numbering, checksum, &message);
         let octets = octets.expect("whatever an engine sends can be encoded");
@@ -328,6 +335,7 @@ impl Domain {
             at: self.now,
             source,
             destination,
+            via,
             message,
         };
         self.trace.push(sent.clone());
@@ -339,7 +347,7 @@ impl Domain {
 
     /// Puts a message on the wire as if `source` had sent it.
     pub(crate) fn inject(&mut self, source: &str, destination: &str, message: Message) {
-        self.transmit(address(source), address(destination), message);
+        self.transmit(address(source), address(destination), Via::Ipv6, message);
         self.settle();
     }
 
@@ -347,14 +355,18 @@ impl Domain {
     pub(crate) fn settle(&mut self) {
         while let Some(sent) = self.wire.pop_front() {
             self.now = self.now.max(sent.at + LATENCY);
+            let arrival = self.network4.carry(sent.source, sent.destination, sent.via);
+            let Some(Arrival { node, source, via }) = arrival else {
+                continue;
+            };
             let input = Input::Message {
-                via: Via::Ipv6,
-                source: sent.source,
+                via,
+                source,
                 destination: sent.destination,
                 protection: Protection::None,
                 message: sent.message,
             };
-            self.input_at(sent.destination, input);
+            self.input_at(node, input);
         }
     }
 

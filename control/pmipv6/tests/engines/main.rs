@@ -4,7 +4,9 @@
 mod harness;
 mod lifetimes;
 mod messages;
+mod network4;
 mod registration;
 mod security;
 mod single_lma;
+mod transport4;
 mod two_lmas;
