@@ -1,6 +1,5 @@
 //! Home network prefixes and IPv4 home addresses: from the profile, by request, or from the pools.
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -10,17 +9,13 @@ use super::config::Profile;
 use super::update::Update;
 use crate::wire::iana::{ipv4_status, status};
 
-/// Where the search for a free home goes on, per pool: a home that was given back is not given to
-/// someone else at once.
-pub(super) type Cursors = BTreeMap<IpNet, u128>;
-
 /// Most places of a pool that one search looks at.
 const MAX_SEARCH: u128 = 65_536;
 
 impl LocalMobilityAnchor {
     /// Prefixes for a new session.
     pub(super) fn allocate_hnps(
-        &mut self,
+        &self,
         profile: &Profile,
         update: &Update,
     ) -> Result<Vec<IpNet>, u8> {
@@ -50,7 +45,9 @@ impl LocalMobilityAnchor {
                 Ok(homes)
             };
         }
-        let home = self.free_hnp().ok_or(status::INSUFFICIENT_RESOURCES)?;
+        let home = self
+            .free_hnp(update.name())
+            .ok_or(status::INSUFFICIENT_RESOURCES)?;
         Ok(vec![home])
     }
 
@@ -72,7 +69,7 @@ impl LocalMobilityAnchor {
         Err(status::NOT_AUTHORIZED_FOR_HOME_NETWORK_PREFIX)
     }
 
-    fn free_hnp(&mut self) -> Option<IpNet> {
+    fn free_hnp(&self, mn_id: &str) -> Option<IpNet> {
         let length = self.config.hnp_length;
         let pools = self.config.hnp_pools.clone();
         pools.iter().find_map(|pool| {
@@ -80,7 +77,7 @@ impl LocalMobilityAnchor {
             let places = 1u128.checked_shl(bits).unwrap_or(u128::MAX);
             let base = u128::from(pool.network());
             let shift = 128 - u32::from(length);
-            self.free_in(IpNet::V6(*pool), places, |place| {
+            self.free_in(mn_id, places, |place| {
                 let address = base | place.checked_shl(shift).unwrap_or(0);
                 Ipv6Net::new(Ipv6Addr::from(address), length)
                     .ok()
@@ -91,7 +88,7 @@ impl LocalMobilityAnchor {
 
     /// The IPv4 Home Address Reply's status and address (RFC 5844 section 3.1.2.4); none: not asked for.
     pub(super) fn allocate_ipv4(
-        &mut self,
+        &self,
         profile: &Profile,
         update: &Update,
     ) -> Option<Result<Ipv4Addr, u8>> {
@@ -110,7 +107,7 @@ impl LocalMobilityAnchor {
         }
         if asked.is_unspecified() {
             return Some(
-                self.free_ipv4()
+                self.free_ipv4(update.name())
                     .ok_or(ipv4_status::DYNAMIC_ASSIGNMENT_NOT_AVAILABLE),
             );
         }
@@ -127,14 +124,14 @@ impl LocalMobilityAnchor {
         )
     }
 
-    fn free_ipv4(&mut self) -> Option<Ipv4Addr> {
+    fn free_ipv4(&self, mn_id: &str) -> Option<Ipv4Addr> {
         let pools = self.config.ipv4_pools.clone();
         pools.iter().find_map(|pool| {
             let bits = u32::from(32 - pool.prefix_len());
             let places = 1u128 << bits;
             let base = u32::from(pool.network());
             let unusable = [pool.network(), pool.broadcast(), self.router_of(pool)];
-            let home = self.free_in(IpNet::V4(*pool), places, |place| {
+            let home = self.free_in(mn_id, places, |place| {
                 let address = Ipv4Addr::from(base | u32::try_from(place).ok()?);
                 (!unusable.contains(&address)).then(|| IpNet::V4(address.into()))
             })?;
@@ -145,22 +142,20 @@ impl LocalMobilityAnchor {
         })
     }
 
-    /// The next free place of a pool after the last one given out, around its end.
+    /// The first free place of a pool from the MN's own on, around its end. An MN finds its own again when
+    /// it comes back, also to an LMA that has lost its bindings while other MNs still use theirs.
     fn free_in(
-        &mut self,
-        pool: IpNet,
+        &self,
+        mn_id: &str,
         places: u128,
         home_at: impl Fn(u128) -> Option<IpNet>,
     ) -> Option<IpNet> {
-        let start = self.cursors.get(&pool).copied().unwrap_or(0);
-        let (home, place) = (0..places.min(MAX_SEARCH)).find_map(|step| {
-            let place = (start + step) % places;
-            let home = home_at(place)?;
-            let reserved = self.reserved.overlaps(&home);
-            (!reserved && !self.homes.overlaps(&home)).then_some((home, place))
-        })?;
-        self.cursors.insert(pool, (place + 1) % places);
-        Some(home)
+        let own = u128::from(fnv1a(mn_id.as_bytes())) % places;
+        (0..places.min(MAX_SEARCH)).find_map(|step| {
+            let home = home_at((own + step) % places)?;
+            let free = !self.reserved.overlaps(&home) && !self.homes.overlaps(&home);
+            free.then_some(home)
+        })
     }
 
     /// IPv4 Default-Router Address of a home address (RFC 5844 section 3.3.3).
@@ -184,4 +179,11 @@ impl LocalMobilityAnchor {
             .iter()
             .find(|pool| pool.contains(&address))
     }
+}
+
+/// FNV-1a (draft-eastlake-fnv), 64 bits: the same in every version and on every node.
+fn fnv1a(octets: &[u8]) -> u64 {
+    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
+        (hash ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

@@ -69,7 +69,7 @@ impl LocalMobilityAnchor {
             return self.node.count("pmipv6.lr.known-pair");
         }
         self.node.count("pmipv6.lr.set-up-again");
-        self.pursue(id, false, 0);
+        self.begin_anew(id);
     }
 
     /// Whether a pair may have a path, and who is to make it; an error is a counter and a reason.

@@ -160,6 +160,7 @@ impl LocalMobilityAnchor {
             Owner::Init(path) => self.on_init_ack(path, &request, ack),
             Owner::Trigger(path) => self.on_trigger_ack(path, &request, ack),
             Owner::Withdraw(path) => self.forget_path(path),
+            Owner::Confirm(path) => self.on_confirm_ack(path, &request, ack),
             Owner::Teardown => {}
         }
     }

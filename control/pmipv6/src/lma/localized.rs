@@ -35,6 +35,7 @@ impl LocalMobilityAnchor {
             role,
             remote_mag: None,
             remote_timestamp: None,
+            own_timestamp: None,
             state: PathState::SettingUp,
             lifetime_s: 0,
             until: None,
@@ -42,6 +43,7 @@ impl LocalMobilityAnchor {
             asked: None,
             since: self.node.mono(),
             up_since: None,
+            heard: [self.node.mono(); 2],
             strays: None,
         })
     }
@@ -177,6 +179,7 @@ impl LocalMobilityAnchor {
         path.state = PathState::Active;
         path.lifetime_s = lifetime_s;
         path.up_since = Some(now);
+        path.heard = [now; 2];
         path.strays = None;
         path.until = None;
         let (asked, ends) = (path.asked.take(), path.ends.clone());
@@ -189,6 +192,9 @@ impl LocalMobilityAnchor {
         if let Some(asked) = asked {
             // Tells the peer LMA from when on it must not believe an older trigger of ours (HL-17).
             let timestamp = self.clock.tick(self.node.now.wall);
+            if let Some(path) = self.paths.get_mut(id) {
+                path.own_timestamp = Some(timestamp);
+            }
             let options = ends.options(None, Some(timestamp));
             self.node
                 .answer(0, asked, ro_status::SUCCESS, lifetime_s, options);

@@ -9,6 +9,7 @@
 
 mod allocate;
 mod config;
+mod confirm;
 mod detection;
 mod hand_back;
 mod input;
@@ -58,8 +59,6 @@ pub struct LocalMobilityAnchor {
     homes: Homes<BindingId>,
     /// Homes that profiles keep for their MNs.
     reserved: Homes<()>,
-    /// Where the search for a free home starts, per pool.
-    cursors: allocate::Cursors,
     paths: PathTable<Path>,
     hold_off: HoldOff,
     /// Timestamps of our decisions only grow (HL-17).
@@ -99,7 +98,6 @@ impl LocalMobilityAnchor {
             last_binding: 0,
             by_mn: BTreeMap::new(),
             homes: Homes::new(),
-            cursors: allocate::Cursors::default(),
             paths: PathTable::new(),
             clock: Clock::default(),
             hand_backs: BTreeMap::new(),

@@ -18,7 +18,11 @@ impl LocalMobilityAnchor {
                 self.take_down(id, "removed", true);
                 (ro_status::SUCCESS, 0)
             }
-            Ok(id) => (ro_status::SUCCESS, self.extend(id, request.lifetime)),
+            Ok(id) => {
+                let granted = self.extend(id, request.lifetime);
+                self.see_to_far_end(id, asked.peer);
+                (ro_status::SUCCESS, granted)
+            }
             Err(status) => {
                 self.node.count("pmipv6.ro.refused");
                 (status, 0)

@@ -73,6 +73,8 @@ pub(super) struct Path {
     pub(super) remote_mag: Option<IpAddr>,
     /// Time of the peer LMA's last decision (HL-17).
     pub(super) remote_timestamp: Option<u64>,
+    /// Time of our last decision that the peer LMA was told of.
+    pub(super) own_timestamp: Option<u64>,
     pub(super) state: PathState,
     pub(super) lifetime_s: u16,
     /// When the path ends; none: never, or not known yet.
@@ -85,6 +87,8 @@ pub(super) struct Path {
     pub(super) since: Duration,
     /// When it was last acknowledged.
     pub(super) up_since: Option<Duration>,
+    /// When source and destination end were last known to hold it.
+    pub(super) heard: [Duration; 2],
     /// The first and the last packet of the pair that came by all the same.
     pub(super) strays: Option<(Duration, Duration)>,
 }
@@ -120,6 +124,8 @@ pub(super) enum Owner {
     Trigger(PathId),
     /// RO Init or RO Trigger with lifetime 0 for a path that is still remembered.
     Withdraw(PathId),
+    /// RO Trigger that asks whether a path stands at the peer LMA.
+    Confirm(PathId),
     /// RO Init or RO Trigger with lifetime 0 for one that is not.
     Teardown,
 }

@@ -48,6 +48,7 @@ impl LocalMobilityAnchor {
             Owner::Init(path) | Owner::Trigger(path) => self.on_set_up_unanswered(path, how),
             Owner::Withdraw(path) if how == Failure::KnowsNot => self.forget_path(path),
             Owner::Withdraw(path) => self.on_withdraw_silent(path),
+            Owner::Confirm(path) => self.on_confirm_unanswered(path, how),
             Owner::Teardown => {}
         }
     }

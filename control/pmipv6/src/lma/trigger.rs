@@ -30,10 +30,10 @@ pub(super) fn echo(request: &RoRequest) -> Vec<MobilityOption> {
 
 /// What a complete RO Trigger says.
 #[derive(Debug)]
-struct Order {
-    ends: Ends,
-    mag: IpAddr,
-    timestamp: Option<u64>,
+pub(super) struct Order {
+    pub(super) ends: Ends,
+    pub(super) mag: IpAddr,
+    pub(super) timestamp: Option<u64>,
     lifetime_s: u16,
     handover: bool,
 }
@@ -72,6 +72,9 @@ impl LocalMobilityAnchor {
             owner: Owner::Trigger(id),
         };
         let request = self.node.ask(&self.config.localized_routing, number, draft);
+        if let Some(path) = self.paths.get_mut(id) {
+            path.own_timestamp = Some(timestamp);
+        }
         self.set_pending(id, request, lifetime);
     }
 
@@ -188,9 +191,15 @@ impl LocalMobilityAnchor {
 
     fn take_control(&mut self, asked: Asked, order: Order) -> Result<(), u8> {
         let ends = self.resolve_destination(&order.ends)?;
-        let policy = &self.config.localized_routing;
+        let policy = self.config.localized_routing.clone();
         let known = self.find_shared(&ends);
         if let Some(id) = known {
+            if !order.handover && self.is_standing(id, asked.peer, &order) {
+                let lifetime = self.lifetime_for(&ends, order.lifetime_s);
+                let (status, options) = (ro_status::ALREADY_IN_PLACE, ends.options(None, None));
+                self.node.answer(0, asked, status, lifetime, options);
+                return Ok(());
+            }
             self.check_crossing(id, asked.peer, order.timestamp)?;
         } else if self.paths.len() >= policy.max_paths
             || self.paths.of_homes(&ends.destination.homes).len() >= policy.max_paths_per_mn

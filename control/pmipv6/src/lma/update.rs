@@ -97,6 +97,11 @@ impl Update {
         Ok(())
     }
 
+    /// The MN's name, empty where it is missing.
+    pub(super) fn name(&self) -> &str {
+        self.mn_id.as_deref().unwrap_or_default()
+    }
+
     /// The IPv4 home address that is named, not one to be chosen.
     pub(super) fn named_ipv4(&self) -> Option<Ipv4Addr> {
         self.ipv4

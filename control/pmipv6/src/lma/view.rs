@@ -28,6 +28,8 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.drop.unprotected",
     "pmipv6.drop.wrong-interface",
     "pmipv6.lr.failed",
+    "pmipv6.lr.far-end-asked",
+    "pmipv6.lr.far-end-overdue",
     "pmipv6.lr.followed-mn",
     "pmipv6.lr.held-off",
     "pmipv6.lr.known-pair",

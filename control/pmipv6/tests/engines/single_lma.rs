@@ -462,10 +462,10 @@ fn ls_13_hl_26_same_mag_is_switched_locally_without_setup() {
 #[test]
 fn deleted_binding_takes_its_paths_down_everywhere() {
     let mut domain = domain();
-    localized(&mut domain);
+    let (source, destination) = localized(&mut domain);
     // MAG1 dies without a word: its binding runs out at the LMA.
     domain.dead.insert(address("mag1"));
-    domain.carry("mag2", net("2001:db8:1:1::/64"), net("2001:db8:1::/64"), 1);
+    domain.carry("mag2", destination, source, 1);
     domain.seconds(3_700);
     assert!(domain.table("mag2").has_no_path());
     assert!(domain.paths("mag2").is_empty());
