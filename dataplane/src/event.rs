@@ -36,6 +36,9 @@ pub enum PuntReason {
     Dhcp,
     /// To an own address, anything else that is not a tunnel packet.
     Local,
+    /// ICMP error, of either version, that quotes a packet which we put into a tunnel: to be told to the
+    /// source of what was in it (RFC 2473 section 8). Nothing is checked but that the quoted source is ours.
+    TunnelError,
     /// User packet that was dropped and needs an ICMP error from the box: the error is control's to build.
     /// The frame is as received: from a tunnel, it still has its outer header.
     IcmpError(IcmpError),

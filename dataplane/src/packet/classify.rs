@@ -1,10 +1,9 @@
 //! The first stage: what a frame is, by its headers and the node's own addresses alone.
 
-use std::net::IpAddr;
-
 use super::header::{self, *};
 use super::ipv4::ipv4;
 use super::own::to_own;
+use super::wrap::Wrap;
 use crate::config::{MAX_PORTS, PortRole, RoleSet, WorkerConfig};
 use crate::event::PuntReason;
 use crate::role::Verdict;
@@ -58,6 +57,11 @@ pub(crate) struct Packet {
     pub(crate) ecn: u8,
     /// ECN field of the outer header.
     pub(crate) outer_ecn: u8,
+    /// What stood between the outer header and the user packet.
+    pub(crate) wrap: Wrap,
+    /// IPv6 with a Destination Options header, where a tunnel encapsulation limit may stand (RFC 2473
+    /// section 4.1.1).
+    pub(crate) has_options: bool,
 }
 
 /// What classification stands on: ports and own addresses.
@@ -104,7 +108,7 @@ impl Ground {
     }
 
     #[inline]
-    fn is_own(&self, port: u16, address: u128) -> bool {
+    pub(super) fn is_own(&self, port: u16, address: u128) -> bool {
         if is_link_local(address) {
             return self.own_on_link.contains(&(port, address));
         }
@@ -116,14 +120,6 @@ impl Ground {
         mac == role.mac
             || mac[0] & 1 == 1
             || (role.roles.access && self.access_mac.is_some_and(|access| mac == access))
-    }
-}
-
-/// The look-up form of an address.
-pub(crate) fn key(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => ipv4_key(address.into()),
-        IpAddr::V6(address) => address.into(),
     }
 }
 
@@ -162,6 +158,7 @@ pub(crate) fn classify(
     packet.vlan = NO_VLAN;
     packet.ipv4 = false;
     packet.may_fragment = false;
+    packet.has_options = false;
     let mut ethertype = u16::from_be_bytes([ethernet[12], ethernet[13]]);
     if ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_QINQ {
         ethertype = untag(role.roles, ethertype, frame, packet)?;
@@ -171,7 +168,7 @@ pub(crate) fn classify(
         .unwrap_or_default();
     match ethertype {
         ETHERTYPE_IPV6 => ipv6(ground, role, ip, packet)?,
-        ETHERTYPE_IPV4 => ipv4(role, ip, packet)?,
+        ETHERTYPE_IPV4 => ipv4(ground, role, ip, packet)?,
         ETHERTYPE_ARP => return Err(Verdict::Punt(PuntReason::Neighbour)),
         _ => return Err(DropReason::EtherType.into()),
     }
@@ -234,7 +231,7 @@ fn ipv6(ground: &Ground, role: &PortRole, ip: &[u8], packet: &mut Packet) -> Res
         return Err(Verdict::Punt(PuntReason::Neighbour));
     }
     if own {
-        return to_own(roles, fixed, whole, packet);
+        return to_own(ground, role, fixed, whole, packet);
     }
     packet.origin = match roles {
         RoleSet { access: true, .. } => Origin::Access,
@@ -266,6 +263,7 @@ pub(super) fn take_ipv6(
     packet.source = source;
     packet.destination = destination;
     packet.hop_limit = fixed[7];
+    packet.has_options = fixed[6] == NH_DESTINATION_OPTIONS;
     packet.ecn = (fixed[1] >> 4) & 3;
     packet.ip_octets = whole.len() as u32;
     Ok(())

@@ -3,11 +3,14 @@
 use dpdk::Mbuf;
 
 pub(crate) mod classify;
+pub(crate) mod gre;
 pub(crate) mod header;
 mod ipv4;
 mod own;
+mod own_ipv4;
 #[cfg(test)]
 pub(crate) mod vec;
+pub(crate) mod wrap;
 
 /// A buffer with one frame and, usually, room in front of it. The pipeline is generic over it and
 /// monomorphised: over [`Mbuf`] in the node, over plain memory in tests.
@@ -29,6 +32,11 @@ pub trait Buffer {
     fn is_contiguous(&self) -> bool;
     /// Asks the cache for the frame's first line.
     fn prefetch(&self);
+    /// Another buffer of the same origin with a frame of so many octets, whatever they are; none when
+    /// buffers have run out, or are too small.
+    fn fresh(&self, octets: usize) -> Option<Self>
+    where
+        Self: Sized;
 }
 
 impl Buffer for Mbuf {
@@ -63,5 +71,10 @@ impl Buffer for Mbuf {
     #[inline(always)]
     fn prefetch(&self) {
         self.prefetch_data();
+    }
+    fn fresh(&self, octets: usize) -> Option<Self> {
+        let mut fresh = self.alloc_like()?;
+        fresh.append(octets)?;
+        Some(fresh)
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct VecBuffer {
     start: usize,
     /// Pretends to have a second segment.
     pub(crate) segmented: bool,
+    /// Whether there are more buffers where it comes from.
+    pub(crate) has_more: bool,
 }
 
 impl VecBuffer {
@@ -22,6 +24,7 @@ impl VecBuffer {
             room,
             start: HEADROOM,
             segmented: false,
+            has_more: true,
         }
     }
 
@@ -68,4 +71,7 @@ impl Buffer for VecBuffer {
         !self.segmented
     }
     fn prefetch(&self) {}
+    fn fresh(&self, octets: usize) -> Option<Self> {
+        self.has_more.then(|| Self::new(&vec![0xdd; octets]))
+    }
 }

@@ -10,7 +10,7 @@ use crate::packet::Buffer;
 use crate::packet::classify::{Origin, Packet};
 use crate::stats::{Counter, DropReason};
 use crate::table::NONE;
-use crate::tunnel::{Tunnel, TunnelState, rewrite};
+use crate::tunnel::{TunnelState, rewrite, wrap};
 use crate::worker::State;
 
 /// What becomes of a packet.
@@ -18,6 +18,15 @@ use crate::worker::State;
 pub(crate) enum Verdict {
     /// Forwarded by this port.
     Transmit(u16),
+    /// Forwarded by this port, in fragments of the outer packet.
+    Fragment {
+        /// DPDK's number.
+        port: u16,
+        /// Largest IP packet on the way, octets.
+        octets: u16,
+        /// Of the outer packet.
+        identification: u32,
+    },
     /// Control's.
     Punt(PuntReason),
     /// Dropped and counted.
@@ -98,20 +107,39 @@ fn into_tunnel<B: Buffer>(
     buffer: &mut B,
 ) -> Result<Verdict, Verdict> {
     match state.tunnels.get(slot) {
-        Some(
-            tunnel @ Tunnel {
-                state: TunnelState::Ready,
-                ..
-            },
-        ) => rewrite::encapsulate(packet, tunnel, buffer, &mut state.tally),
-        Some(tunnel) if tunnel.state == TunnelState::Unresolved => {
-            let remote = std::net::Ipv6Addr::from(tunnel.remote()).into();
+        Some(tunnel)
+            if tunnel.state == TunnelState::ReadyPlain && rewrite::is_plain(packet, tunnel) =>
+        {
+            rewrite::encapsulate(packet, tunnel, buffer, &mut state.tally)
+        }
+        _ => into_wrapped_tunnel(state, packet, slot, buffer),
+    }
+}
+
+/// The same for a tunnel or packet that is not plain.
+#[inline(never)]
+fn into_wrapped_tunnel<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    slot: u32,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    let Some(tunnel) = state.tunnels.get(slot).copied() else {
+        return Err(DropReason::IncompleteEntry.into());
+    };
+    match tunnel.state {
+        TunnelState::ReadyPlain | TunnelState::ReadyWrapped => {
+            let identification = state.tunnels.identify();
+            wrap::encapsulate(packet, &tunnel, identification, buffer, &mut state.tally)
+        }
+        TunnelState::Unresolved => {
+            let remote = tunnel.remote();
             if state.tunnels.may_tell(slot, state.now_cycles) {
                 state.tell(Event::TunnelUnresolved { remote });
             }
             Err(DropReason::TunnelUnresolved.into())
         }
-        _ => Err(DropReason::IncompleteEntry.into()),
+        TunnelState::Unset => Err(DropReason::IncompleteEntry.into()),
     }
 }
 

@@ -51,6 +51,8 @@ counters! {
         PuntSignalling = "punt.signalling",
         /// DHCPv4 from access links given to control.
         PuntDhcp = "punt.dhcp",
+        /// ICMP errors about our tunnel packets given to control.
+        PuntTunnelError = "punt.tunnel-error",
         /// Other packets to the box itself given to control.
         PuntLocal = "punt.local",
         /// Dropped packets that were given to control for an ICMP error.
@@ -61,6 +63,10 @@ counters! {
         Encapsulated = "tunnel.encapsulated",
         /// Packets taken out of a tunnel and forwarded.
         Decapsulated = "tunnel.decapsulated",
+        /// Tunnel packets that were too large for the way and were fragmented (RFC 2473 section 7).
+        TunnelFragmented = "tunnel.fragmented",
+        /// Fragments that they became.
+        TunnelFragments = "tunnel.fragments",
         /// Odd but legal ECN combinations at the tunnel exit (RFC 6040 section 4.2).
         EcnOdd = "tunnel.ecn-odd",
         /// MAG: access link to the anchor's tunnel.
@@ -149,6 +155,14 @@ counters! {
         OuterFragment = "outer-fragment",
         /// An outer destination option that must not be skipped (RFC 8200 section 4.2).
         OuterOption = "outer-option",
+        /// UDP length that is not the packet's, or a tunnel packet whose first octet is none.
+        UdpHeader = "udp-header",
+        /// TLV header whose length is not the packet's, or with no IP behind it (RFC 5845 section 7).
+        TlvHeader = "tlv-header",
+        /// GRE header with reserved bits, of another version, or of another protocol than IP (RFC 2784).
+        GreHeader = "gre-header",
+        /// The packet may not be put into another tunnel (RFC 2473 section 4.1.1); the sender is told.
+        EncapsulationLimit = "encapsulation-limit",
         /// MAG: the source is not a home of the very link it came from.
         SourceNotOnLink = "source-not-on-link",
         /// From a tunnel that may not carry this inner packet, or from no tunnel of ours.
@@ -171,7 +185,7 @@ counters! {
         HopLimit = "hop-limit",
         /// Larger than the tunnel or link takes; the sender is told.
         TooBig = "too-big",
-        /// At most 1280 octets, or IPv4 without DF, but larger than the tunnel takes.
+        /// At most 1280 octets, or IPv4 without DF, but larger than the tunnel takes in so many fragments.
         NeedsOuterFragment = "needs-outer-fragment",
         /// IPv4 without DF, larger than the link takes.
         NeedsFragment = "needs-fragment",
@@ -181,6 +195,8 @@ counters! {
         Ecn = "ecn",
         /// No room for the outer header in front of the packet.
         NoHeadroom = "no-headroom",
+        /// No buffer for a fragment.
+        NoBuffer = "no-buffer",
         /// No queue for the port that the packet should leave by.
         NoSuchPort = "no-such-port",
         /// The port took no more.

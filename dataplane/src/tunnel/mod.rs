@@ -1,20 +1,24 @@
-//! Tunnels: a prepared header each, and which may send to us (RFC 2473).
+//! Tunnels: a prepared header each, and which may send to us (RFC 2473, RFC 4213, RFC 2784).
 
 pub(crate) mod ecn;
+mod form;
+pub(crate) mod fragment;
 pub(crate) mod rewrite;
+mod template;
+pub(crate) mod wrap;
 
-use std::net::IpAddr;
+use crate::packet::header::{ETHERNET, IPV6, address, ip, ipv4_key, key, u32_at};
+use crate::packet::wrap::Wrap;
+use crate::table::{Key, NONE, Table, mix, prefetch};
+use crate::update::{TunnelSlot, TunnelSpec};
+use form::Form;
 
-use crate::packet::header::{ETHERNET, ETHERTYPE_IPV6, IPV6, address};
-use crate::table::{Key, NONE, Table, prefetch};
-use crate::update::{Encapsulation, TunnelSlot, TunnelSpec};
-
-/// Octets in front of an inner packet: Ethernet and IPv6.
+/// Octets in front of an inner packet in the plain form: Ethernet and IPv6. Every form over IPv4 fits.
 pub(crate) const OUTER: usize = ETHERNET + IPV6;
 /// Between two events about one tunnel without a next hop.
 const UNRESOLVED_EVENT_INTERVAL_MS: u64 = 100;
 
-/// Whether a tunnel carries packets.
+/// Whether a tunnel carries packets, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum TunnelState {
@@ -22,19 +26,28 @@ pub(crate) enum TunnelState {
     Unset,
     /// Its next hop is not known.
     Unresolved,
-    /// It does.
-    Ready,
+    /// It does: IP in IPv6, and nothing else.
+    ReadyPlain,
+    /// It does, in another form.
+    ReadyWrapped,
 }
 
 /// The part of a tunnel that a packet needs: one cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Tunnel {
-    /// Ethernet and IPv6; next header, payload length, ECN and flow label are the packet's.
-    pub(crate) header: [u8; OUTER],
-    pub(crate) port: u16,
+    /// Ethernet and the outer headers: over IPv6 without what follows the IPv6 header. Lengths, next
+    /// headers, ECN, flow label and identification are the packet's.
+    header: [u8; OUTER],
     pub(crate) mtu_bytes: u16,
+    /// GRE key to send, if the form has one.
+    key: u32,
+    /// DPDK's number: below `MAX_PORTS`.
+    port: u8,
+    /// Encapsulation limit to send, if the form has one.
+    limit: u8,
     pub(crate) state: TunnelState,
+    form: Form,
 }
 
 const _: () = assert!(size_of::<Tunnel>() == 64, "a template is a cache line");
@@ -42,25 +55,52 @@ const _: () = assert!(size_of::<Tunnel>() == 64, "a template is a cache line");
 impl Tunnel {
     const UNSET: Self = Self {
         header: [0; OUTER],
-        port: 0,
         mtu_bytes: 0,
+        key: 0,
+        port: 0,
+        limit: 0,
         state: TunnelState::Unset,
+        form: Form::PLAIN,
     };
 
     fn outer(&self) -> &[u8; IPV6] {
         self.header.last_chunk().expect("54 octets have 40")
     }
 
-    /// Our end.
+    /// Our end, then the other one, of a tunnel of the plain form.
     #[inline(always)]
-    pub(crate) fn local(&self) -> u128 {
-        address(self.outer(), 8)
+    fn plain_ends(&self) -> (u128, u128) {
+        (address(self.outer(), 8), address(self.outer(), 24))
+    }
+
+    /// Our end, then the other one.
+    fn ends(&self) -> (u128, u128) {
+        if self.form.over_ipv4() {
+            let [local, remote] = [12, 16].map(|at| u32_at(self.outer(), at));
+            (ipv4_key(local), ipv4_key(remote))
+        } else {
+            self.plain_ends()
+        }
     }
 
     /// The other end.
+    pub(crate) fn remote(&self) -> std::net::IpAddr {
+        ip(self.ends().1)
+    }
+}
+
+/// What a tunnel packet is known by when it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Ends {
+    local: u128,
+    remote: u128,
+    wrap: Wrap,
+}
+
+impl Key for Ends {
     #[inline(always)]
-    pub(crate) fn remote(&self) -> u128 {
-        address(self.outer(), 24)
+    fn hashed(self) -> u64 {
+        mix(self.local.hashed() ^ self.wrap.bits(), self.remote.hashed())
     }
 }
 
@@ -69,6 +109,8 @@ impl Tunnel {
 struct Rare {
     /// Homes and pairs that point here.
     users: u32,
+    /// How packets come from it.
+    wrap: Wrap,
     /// When its missing next hop was last told.
     told_cycles: Option<u64>,
 }
@@ -78,10 +120,12 @@ struct Rare {
 pub(crate) struct Tunnels {
     slots: Box<[Tunnel]>,
     rare: Box<[Rare]>,
-    /// Slot by (local, remote).
-    ends: Table<[u128; 2], 1>,
-    last: Option<([u128; 2], u32)>,
+    /// Slot by ends and wrap.
+    ends: Table<Ends, 1>,
+    last: Option<(Ends, u32)>,
     event_interval_cycles: u64,
+    /// Of the last outer packet that may be fragmented on its way.
+    identification: u32,
 }
 
 /// Why a tunnel was not set.
@@ -89,19 +133,27 @@ pub(crate) struct Tunnels {
 pub(crate) enum Refused {
     /// No such slot.
     Slot,
-    /// What does not exist: addresses of two families, UDP over IPv6, another local port.
+    /// There is no such tunnel: addresses of two families, UDP over IPv6, another local port.
     Form,
 }
 
 impl Tunnels {
-    pub(crate) fn new(capacity: u32, cycles_per_s: u64) -> Self {
+    /// `seed` is where the identifications of outer packets begin: workers share tunnels.
+    pub(crate) fn new(capacity: u32, cycles_per_s: u64, seed: u32) -> Self {
         Self {
             slots: vec![Tunnel::UNSET; capacity as usize].into_boxed_slice(),
             rare: vec![Rare::default(); capacity as usize].into_boxed_slice(),
             ends: Table::new(capacity),
             last: None,
             event_interval_cycles: cycles_per_s / 1_000 * UNRESOLVED_EVENT_INTERVAL_MS,
+            identification: seed,
         }
+    }
+
+    /// An identification for the next outer packet (RFC 791, RFC 8200 section 4.5).
+    pub(crate) fn identify(&mut self) -> u32 {
+        self.identification = self.identification.wrapping_add(1);
+        self.identification
     }
 
     #[inline(always)]
@@ -117,11 +169,15 @@ impl Tunnels {
         }
     }
 
-    /// Slot of the tunnel that a packet with these outer addresses came through, or [`NONE`]. Packets
-    /// come in trains: the last answer is tried first.
+    /// Slot of the tunnel that a packet with these outer addresses, wrapped like this, came through, or
+    /// [`NONE`]. Packets come in trains: the last answer is tried first.
     #[inline(always)]
-    pub(crate) fn arrived_through(&mut self, local: u128, remote: u128) -> u32 {
-        let ends = [local, remote];
+    pub(crate) fn arrived_through(&mut self, local: u128, remote: u128, wrap: Wrap) -> u32 {
+        let ends = Ends {
+            local,
+            remote,
+            wrap,
+        };
         match self.last {
             Some((last, slot)) if last == ends => slot,
             _ => match self.ends.get(ends.hashed(), ends, 0) {
@@ -144,19 +200,22 @@ impl Tunnels {
         if !self.has(slot) {
             return Err(Refused::Slot);
         }
-        let (IpAddr::V6(local), IpAddr::V6(remote)) = (spec.local, spec.remote) else {
+        let (Some(form), Some(wrap)) = (Form::of(spec), Wrap::of(spec.encapsulation, spec.gre))
+        else {
             return Err(Refused::Form);
         };
-        if spec.encapsulation != Encapsulation::Ip || spec.gre.is_some() {
-            return Err(Refused::Form);
-        }
         self.forget_ends(slot);
-        let ends = [u128::from(local), u128::from(remote)];
+        let ends = Ends {
+            local: key(spec.local),
+            remote: key(spec.remote),
+            wrap,
+        };
         // Two slots with the same ends: the later one is where packets are taken from.
         self.ends.remove(ends, 0);
         // Has room: as many ends as slots, and this slot's were just forgotten.
         let _ = self.ends.insert(ends, 0, slot.0);
-        self.slots[slot.0 as usize] = template(spec, local.octets(), remote.octets());
+        self.slots[slot.0 as usize] = template::template(spec, form);
+        self.rare[slot.0 as usize].wrap = wrap;
         Ok(())
     }
 
@@ -175,7 +234,12 @@ impl Tunnels {
     fn forget_ends(&mut self, slot: TunnelSlot) {
         self.last = None;
         let tunnel = &self.slots[slot.0 as usize];
-        let ends = [tunnel.local(), tunnel.remote()];
+        let (local, remote) = tunnel.ends();
+        let ends = Ends {
+            local,
+            remote,
+            wrap: self.rare[slot.0 as usize].wrap,
+        };
         if tunnel.state != TunnelState::Unset
             && self.ends.get(ends.hashed(), ends, 0) == Some(slot.0)
         {
@@ -210,27 +274,5 @@ impl Tunnels {
             rare.told_cycles = Some(now_cycles);
         }
         due
-    }
-}
-
-fn template(spec: &TunnelSpec, local: [u8; 16], remote: [u8; 16]) -> Tunnel {
-    let mut header = [0; OUTER];
-    if let Some(hop) = spec.next_hop {
-        header[..6].copy_from_slice(&hop.destination_mac);
-        header[6..12].copy_from_slice(&hop.source_mac);
-    }
-    header[12..14].copy_from_slice(&ETHERTYPE_IPV6.to_be_bytes());
-    header[14] = 6 << 4;
-    header[21] = spec.hop_limit;
-    header[22..38].copy_from_slice(&local);
-    header[38..54].copy_from_slice(&remote);
-    Tunnel {
-        header,
-        port: spec.next_hop.map_or(0, |hop| hop.port),
-        mtu_bytes: spec.mtu_bytes,
-        state: match spec.next_hop {
-            Some(_) => TunnelState::Ready,
-            None => TunnelState::Unresolved,
-        },
     }
 }

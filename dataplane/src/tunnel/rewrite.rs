@@ -6,15 +6,22 @@ use crate::event::IcmpError;
 use crate::packet::Buffer;
 use crate::packet::classify::{NO_VLAN, Origin, Packet};
 use crate::packet::header::{
-    ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN, IPV6, IPV6_MIN_MTU, NH_IPV4, NH_IPV6,
-    NH_TCP, NH_UDP, VLAN_TAG, ipv4_adjust,
+    ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN, IPV6, NH_IPV4, NH_IPV6, NH_TCP,
+    NH_UDP, VLAN_TAG, ipv4_adjust,
 };
 use crate::role::Verdict;
 use crate::stats::{Counter, DropReason, Tally};
 use crate::table::{LinkCopy, mix};
 use crate::update::NextHop;
 
-/// Puts a packet into a tunnel (from another one, or from a link).
+/// Whether a packet goes the plain way into a tunnel of the plain form: it fits, and has no encapsulation
+/// limit.
+#[inline(always)]
+pub(crate) fn is_plain(packet: &Packet, tunnel: &Tunnel) -> bool {
+    packet.ip_octets <= u32::from(tunnel.mtu_bytes) && !packet.has_options
+}
+
+/// Puts a plain packet into a tunnel of the plain form (from another one, or from a link).
 #[inline]
 pub(crate) fn encapsulate<B: Buffer>(
     packet: &Packet,
@@ -22,12 +29,11 @@ pub(crate) fn encapsulate<B: Buffer>(
     buffer: &mut B,
     tally: &mut Tally,
 ) -> Result<Verdict, Verdict> {
-    if packet.source == tunnel.local() && packet.destination == tunnel.remote() {
+    if (packet.source, packet.destination) == tunnel.plain_ends() {
         return Err(DropReason::TunnelLoop.into());
     }
     let ecn = leaving_ecn(packet, tally)?;
     check_hop_limit(packet)?;
-    check_tunnel_mtu(packet, tunnel.mtu_bytes)?;
     let frame = reframe(packet, OUTER, buffer)?;
     let Some((outer, inner)) = frame.split_first_chunk_mut::<OUTER>() else {
         return Err(DropReason::Truncated.into());
@@ -42,7 +48,7 @@ pub(crate) fn encapsulate<B: Buffer>(
     outer[20] = if packet.ipv4 { NH_IPV4 } else { NH_IPV6 };
     count_tunnels(packet, tally);
     tally.add(Counter::Encapsulated, 1);
-    Ok(Verdict::Transmit(tunnel.port))
+    Ok(Verdict::Transmit(u16::from(tunnel.port)))
 }
 
 /// Gives a packet to a mobile node.
@@ -95,7 +101,7 @@ pub(crate) fn to_network<B: Buffer>(
 }
 
 #[inline(always)]
-fn count_tunnels(packet: &Packet, tally: &mut Tally) {
+pub(super) fn count_tunnels(packet: &Packet, tally: &mut Tally) {
     if packet.origin == Origin::Tunnel {
         tally.add(Counter::Decapsulated, 1);
     }
@@ -103,7 +109,7 @@ fn count_tunnels(packet: &Packet, tally: &mut Tally) {
 
 /// The ECN field that the packet leaves with.
 #[inline(always)]
-fn leaving_ecn(packet: &Packet, tally: &mut Tally) -> Result<u8, Verdict> {
+pub(super) fn leaving_ecn(packet: &Packet, tally: &mut Tally) -> Result<u8, Verdict> {
     if packet.origin != Origin::Tunnel {
         return Ok(packet.ecn);
     }
@@ -114,37 +120,11 @@ fn leaving_ecn(packet: &Packet, tally: &mut Tally) -> Result<u8, Verdict> {
 }
 
 #[inline(always)]
-fn check_hop_limit(packet: &Packet) -> Result<(), Verdict> {
+pub(super) fn check_hop_limit(packet: &Packet) -> Result<(), Verdict> {
     if packet.hop_limit > 1 {
         return Ok(());
     }
     Err(Verdict::Refuse(DropReason::HopLimit, IcmpError::HopLimit))
-}
-
-/// RFC 2473 section 7: an inner IPv6 packet above the tunnel's MTU and above 1280 is refused, one of at
-/// most 1280 is for the outer fragmentation; IPv4 goes by its DF bit.
-#[inline(always)]
-fn check_tunnel_mtu(packet: &Packet, mtu_bytes: u16) -> Result<(), Verdict> {
-    if packet.ip_octets <= u32::from(mtu_bytes) {
-        return Ok(());
-    }
-    let told = if packet.ipv4 {
-        mtu_bytes
-    } else {
-        mtu_bytes.max(IPV6_MIN_MTU)
-    };
-    let fragments = if packet.ipv4 {
-        packet.may_fragment
-    } else {
-        packet.ip_octets <= u32::from(told)
-    };
-    if fragments {
-        return Err(DropReason::NeedsOuterFragment.into());
-    }
-    Err(Verdict::Refuse(
-        DropReason::TooBig,
-        IcmpError::TooBig { mtu_bytes: told },
-    ))
 }
 
 #[inline(always)]
@@ -163,7 +143,7 @@ fn check_link_mtu(packet: &Packet, mtu_bytes: u16) -> Result<(), Verdict> {
 
 /// Gives the user packet so many octets of other headers in front, whatever is there now.
 #[inline(always)]
-fn reframe<'b, B: Buffer>(
+pub(super) fn reframe<'b, B: Buffer>(
     packet: &Packet,
     header_octets: usize,
     buffer: &'b mut B,
@@ -205,7 +185,7 @@ fn ethernet(
 
 /// One hop less, and the ECN field that it leaves with.
 #[inline(always)]
-fn forward_inner(packet: &Packet, ecn: u8, inner: &mut [u8]) {
+pub(super) fn forward_inner(packet: &Packet, ecn: u8, inner: &mut [u8]) {
     if packet.ipv4 {
         return forward_inner_ipv4(ecn, inner);
     }
@@ -234,7 +214,7 @@ fn ttl_word(word: u16, _: u8) -> u16 {
 
 /// Twenty bits that differ from flow to flow and never within one (RFC 6438 section 3), never zero.
 #[inline(always)]
-fn flow_label(packet: &Packet, inner: &[u8]) -> u32 {
+pub(super) fn flow_label(packet: &Packet, inner: &[u8]) -> u32 {
     let at = if packet.ipv4 { 20 } else { IPV6 };
     let (protocol, label) = if packet.ipv4 {
         (inner.get(9).copied().unwrap_or(0), 0)

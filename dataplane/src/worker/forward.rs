@@ -132,9 +132,11 @@ fn look_up(state: &mut State, steps: &mut [Step]) {
             state.homes.prefetch_entry(found.destination);
         }
         if packet.origin == Origin::Tunnel {
-            found.arrived = state
-                .tunnels
-                .arrived_through(packet.outer_destination, packet.outer_source);
+            found.arrived = state.tunnels.arrived_through(
+                packet.outer_destination,
+                packet.outer_source,
+                packet.wrap,
+            );
         }
     }
 }

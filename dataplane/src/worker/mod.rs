@@ -94,7 +94,13 @@ pub(crate) fn wire_up_on<P: Platform>(
     let (punt, punt_out) = rtrb::RingBuffer::new(config.punt_ring);
     let (events, events_out) = rtrb::RingBuffer::new(config.events_ring);
     let stats = Arc::new(WorkerStats::new(config.paths));
-    let state = State::new(config, Arc::clone(&stats), events, P::cycles_per_s());
+    let state = State::new(
+        config,
+        Arc::clone(&stats),
+        events,
+        P::cycles_per_s(),
+        P::cycles() as u32,
+    );
     let worker = Worker {
         queues: Vec::new(),
         forwarder: Forwarder::new(state),
@@ -202,6 +208,7 @@ impl<P: Platform> Worker<P> {
                 packet,
                 port,
                 *verdict,
+                &mut self.queues,
                 &mut batches.outgoing,
                 &mut state.tally,
             );

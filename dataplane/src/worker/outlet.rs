@@ -7,6 +7,7 @@ use crate::event::{Punt, PuntReason};
 use crate::packet::Buffer;
 use crate::role::Verdict;
 use crate::stats::{Counter, DropReason, Tally};
+use crate::tunnel::fragment::{MAX_FRAGMENTS, fragment};
 
 /// "No queue".
 const NO_QUEUE: u8 = u8::MAX;
@@ -66,6 +67,7 @@ impl<B: Buffer> Outlet<B> {
         packet: B,
         from: u16,
         verdict: Verdict,
+        queues: &mut [Queue<P>],
         outgoing: &mut Outgoing<P, N>,
         tally: &mut Tally,
     ) {
@@ -73,6 +75,14 @@ impl<B: Buffer> Outlet<B> {
             Verdict::Transmit(port) => {
                 tally.add(Counter::Forwarded, 1);
                 self.enqueue(packet, port, outgoing, tally);
+            }
+            Verdict::Fragment {
+                port,
+                octets,
+                identification,
+            } => {
+                let wanted = (port, octets, identification);
+                self.send_in_fragments(packet, wanted, queues, outgoing, tally);
             }
             Verdict::Drop(reason) => outgoing.free(packet, reason, tally),
             Verdict::Punt(reason) => self.give_to_control(packet, from, reason, outgoing, tally),
@@ -111,6 +121,33 @@ impl<B: Buffer> Outlet<B> {
         }
     }
 
+    /// Sends a packet in fragments. A batch has room for one burst, so what waits goes first, and the
+    /// fragments at once.
+    #[cold]
+    fn send_in_fragments<P: Platform<Buffer = B>, const N: usize>(
+        &mut self,
+        packet: B,
+        (port, octets, identification): (u16, u16, u32),
+        queues: &mut [Queue<P>],
+        outgoing: &mut Outgoing<P, N>,
+        tally: &mut Tally,
+    ) {
+        const { assert!(MAX_FRAGMENTS <= N, "fragments of one packet fit a batch") };
+        let fragments = match fragment(&packet, octets, identification) {
+            Ok(fragments) => fragments,
+            Err(reason) => return outgoing.free(packet, reason, tally),
+        };
+        tally.add(Counter::Forwarded, 1);
+        tally.add(Counter::TunnelFragmented, 1);
+        outgoing.flush(queues, tally);
+        for fragment in fragments.into_iter().flatten() {
+            tally.add(Counter::TunnelFragments, 1);
+            self.enqueue(fragment, port, outgoing, tally);
+        }
+        outgoing.free_counted(packet);
+        outgoing.flush(queues, tally);
+    }
+
     #[cold]
     fn give_to_control<P: Platform<Buffer = B>, const N: usize>(
         &mut self,
@@ -126,6 +163,7 @@ impl<B: Buffer> Outlet<B> {
                     PuntReason::Neighbour => Counter::PuntNeighbour,
                     PuntReason::Signalling => Counter::PuntSignalling,
                     PuntReason::Dhcp => Counter::PuntDhcp,
+                    PuntReason::TunnelError => Counter::PuntTunnelError,
                     PuntReason::Local => Counter::PuntLocal,
                     PuntReason::IcmpError(_) => Counter::IcmpRaised,
                 },
@@ -141,7 +179,10 @@ impl<B: Buffer> Outlet<B> {
         let kept = match reason {
             PuntReason::Signalling => 0,
             PuntReason::Neighbour => self.punt_slots / 4,
-            PuntReason::Dhcp | PuntReason::Local | PuntReason::IcmpError(_) => self.punt_slots / 2,
+            PuntReason::Dhcp
+            | PuntReason::Local
+            | PuntReason::TunnelError
+            | PuntReason::IcmpError(_) => self.punt_slots / 2,
         };
         if self.punt.slots() <= kept {
             return Err(mbuf);

@@ -1,6 +1,5 @@
 //! What a worker owns by value, its packets apart.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::detect::Detector;
@@ -8,7 +7,7 @@ use crate::config::{Role, WorkerConfig};
 use crate::event::Event;
 use crate::link::Links;
 use crate::packet::classify::{Ground, Packet};
-use crate::packet::header::is_ipv4_key;
+use crate::packet::header::ip;
 use crate::stats::{Counter, Tally, WorkerStats};
 use crate::table::{Homes, Pairs};
 use crate::tunnel::Tunnels;
@@ -38,13 +37,14 @@ impl State {
         stats: Arc<WorkerStats>,
         events: rtrb::Producer<Event>,
         cycles_per_s: u64,
+        seed: u32,
     ) -> Self {
         Self {
             role: config.role,
             ground: Ground::new(config),
             homes: Homes::new(config.homes, config.long_homes),
             pairs: Pairs::new(config.pairs, config.long_pairs),
-            tunnels: Tunnels::new(config.tunnels, cycles_per_s),
+            tunnels: Tunnels::new(config.tunnels, cycles_per_s, seed),
             links: Links::new(config.links),
             network: None,
             detect: Detector::new(&config.detect, cycles_per_s),
@@ -77,14 +77,5 @@ impl State {
                 packets,
             });
         }
-    }
-}
-
-/// An address out of its look-up form.
-fn ip(address: u128) -> IpAddr {
-    if is_ipv4_key(address) {
-        Ipv4Addr::from(address as u32).into()
-    } else {
-        Ipv6Addr::from(address).into()
     }
 }

@@ -31,6 +31,15 @@ impl Mbuf {
         Self(raw)
     }
 
+    /// A fresh, empty packet out of the same pool; none when the pool is exhausted.
+    #[must_use]
+    pub fn alloc_like(&self) -> Option<Self> {
+        // SAFETY: the pool exists as long as a packet of it does.
+        let raw = NonNull::new(unsafe { sys::cf_pktmbuf_alloc(self.raw().pool) })?;
+        // SAFETY: a fresh mbuf has reference count 1 and no other owner.
+        Some(unsafe { Self::from_raw(raw) })
+    }
+
     #[inline]
     fn raw(&self) -> &sys::rte_mbuf {
         // SAFETY: the pointer is valid for as long as `self` owns the packet, and nobody else writes to it.

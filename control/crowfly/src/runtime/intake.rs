@@ -32,6 +32,7 @@ impl Control {
                     PuntReason::Neighbour
                     | PuntReason::Signalling
                     | PuntReason::Dhcp
+                    | PuntReason::TunnelError
                     | PuntReason::Local => {
                         self.net.receive(now, port, frame, &mut self.actions);
                     }

@@ -12,10 +12,15 @@ fn node(role: Role) -> Node {
     let mut node = Node::new(&config);
     let next_hop = Some(hop(NETWORK));
     let homes = match role {
-        Role::Lma => [home(MN1_HOME, anchored(0)), home(MN2_HOME, anchored(1))],
+        Role::Lma => [
+            home(MN1_HOME, anchored(0)),
+            home(MN2_HOME, anchored(2)),
+            home("10.0.0.1/32", anchored(3)),
+        ],
         Role::Mag | Role::Cn => [
             home(MN1_HOME, attached(0, 0)),
-            home(MN2_HOME, attached(1, 0)),
+            home(MN2_HOME, attached(1, 2)),
+            home("10.0.0.1/32", attached(0, 3)),
         ],
     };
     let crossing = match role {
@@ -27,7 +32,32 @@ fn node(role: Role) -> Node {
             tunnel: TunnelSlot(0),
         },
     };
-    node.program(&[tunnel(0, LMA), tunnel(1, PEER)]);
+    let keys = crate::update::GreKeys {
+        send: Some(1),
+        receive: Some(GRE_KEY),
+    };
+    let in_ipv4 = |encapsulation, gre| TunnelSpec {
+        local: OWN_IPV4.parse().expect("an address"),
+        remote: LMA_IPV4.parse().expect("an address"),
+        encapsulation,
+        gre,
+        mtu_bytes: 56,
+        ..tunnel_spec(LMA)
+    };
+    let udp = Encapsulation::Udp {
+        local_port: 5437,
+        remote_port: 5437,
+    };
+    let set = |slot, tunnel| Update::Tunnel {
+        slot: TunnelSlot(slot),
+        tunnel,
+    };
+    node.program(&[
+        tunnel(0, LMA),
+        tunnel(1, PEER),
+        set(2, in_ipv4(Encapsulation::Ip, None)),
+        set(3, in_ipv4(udp, Some(keys))),
+    ]);
     node.program(&[link(0, None, 1), link(1, Some(7), 2)]);
     node.program(&homes);
     node.program(&[
@@ -39,12 +69,18 @@ fn node(role: Role) -> Node {
     node
 }
 
+const GRE_KEY: u32 = 7;
+
+fn to_us(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    V4::new(LMA_IPV4, OWN_IPV4, protocol, payload).bytes()
+}
+
 /// Mostly right frames: cut, lengthened, and with octets changed.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let addresses = prop::sample::select(vec![
         MN1, MN2, CN, OWN, LMA, PEER, "ff02::1", "fe80::1", "::",
     ]);
-    let numbers = prop::sample::select(vec![4_u8, 41, 60, 44, 17, 58, 135, 50, 0, 59]);
+    let numbers = prop::sample::select(vec![4_u8, 41, 47, 60, 44, 17, 58, 135, 50, 0, 59]);
     let inner = (
         addresses.clone(),
         addresses.clone(),
@@ -55,7 +91,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     (
         inner,
         (addresses.clone(), addresses, numbers),
-        0..4_u8,
+        0..10_u8,
         0..4_u8,
         changes,
         any::<prop::sample::Index>(),
@@ -69,7 +105,17 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
                 0 => inner.bytes(),
                 1 => inner.inside(source, destination).bytes(),
                 2 => V6::new(source, destination, next_header, &inner.bytes()).bytes(),
-                _ => v4("10.0.0.1", "10.0.0.2", 3, 44, true),
+                3 => v4("10.0.0.1", "10.0.0.2", 3, 44, hop_limit > 2),
+                4 => v4("10.0.0.1", "10.0.0.2", 3, 144, hop_limit > 2),
+                5 => to_us(next_header, &inner.bytes()),
+                6 => to_us(17, &udp(5437, 5437, &inner.bytes())),
+                7 => to_us(17, &udp(4191, 4191, &tlv(next_header, &inner.bytes()))),
+                8 => to_us(47, &gre(Some(GRE_KEY), &inner.bytes())),
+                _ => {
+                    let inner = v4("10.0.0.1", "10.0.0.2", 3, 44, true);
+                    let gre = tlv(47, &gre(Some(GRE_KEY), &inner));
+                    to_us(17, &udp(5437, 5437, &gre))
+                }
             };
             let mut frame = from_mn(1, &packet);
             if tag == 0 {
@@ -102,15 +148,22 @@ fn survives(role: Role, port: u16, frames: &[Vec<u8>]) {
     }
     let counters = node.counters();
     let of = |name: &str| counters[name];
-    let punted = of("punt.neighbour") + of("punt.signalling") + of("punt.local") + of("punt.dhcp");
+    let punted = of("punt.neighbour")
+        + of("punt.signalling")
+        + of("punt.local")
+        + of("punt.dhcp")
+        + of("punt.tunnel-error");
     let dropped = node.handle.stats().dropped_total();
     assert_eq!(of("rx.packets"), frames.len() as u64);
     assert_eq!(
         of("rx.packets"),
-        of("tx.packets") + punted + dropped,
+        of("forwarded.packets") + punted + dropped,
         "{counters:?}"
     );
-    assert_eq!(of("forwarded.packets"), of("tx.packets"));
+    assert_eq!(
+        of("forwarded.packets") + of("tunnel.fragments"),
+        of("tx.packets") + of("tunnel.fragmented")
+    );
 }
 
 proptest! {

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) const OWN: &str = "2001:db8:ffff::1";
+pub(super) const OWN_IPV4: &str = "198.51.100.1";
 pub(super) const LMA: &str = "2001:db8:ffff::a";
+pub(super) const LMA_IPV4: &str = "198.51.100.10";
 pub(super) const PEER: &str = "2001:db8:ffff::b";
 /// A home and an address in it.
 pub(super) const MN1_HOME: &str = "2001:db8:1::/64";
@@ -96,20 +98,89 @@ impl V6 {
 
 /// An IPv4 packet by etherparse.
 pub(super) fn v4(source: &str, destination: &str, ttl: u8, octets: usize, df: bool) -> Vec<u8> {
-    let address = |text: &str| text.parse::<Ipv4Addr>().expect("an address").octets();
-    let mut header = etherparse::Ipv4Header::new(
-        (octets - 20) as u16,
-        ttl,
-        etherparse::IpNumber::UDP,
-        address(source),
-        address(destination),
-    )
-    .expect("a length");
-    header.dont_fragment = df;
-    header.header_checksum = header.calc_header_checksum();
-    let mut bytes = header.to_bytes().to_vec();
-    bytes.resize(octets, 0);
+    let mut packet = V4::new(source, destination, 17, &vec![0; octets - 20]);
+    (packet.ttl, packet.df) = (ttl, df);
+    packet.bytes()
+}
+
+/// An IPv4 packet; its header is etherparse's.
+#[derive(Debug, Clone)]
+pub(super) struct V4 {
+    pub(super) source: Ipv4Addr,
+    pub(super) destination: Ipv4Addr,
+    pub(super) protocol: u8,
+    pub(super) ttl: u8,
+    pub(super) ecn: u8,
+    pub(super) df: bool,
+    pub(super) identification: u16,
+    pub(super) payload: Vec<u8>,
+}
+
+impl V4 {
+    pub(super) fn new(source: &str, destination: &str, protocol: u8, payload: &[u8]) -> Self {
+        Self {
+            source: source.parse().expect("an address"),
+            destination: destination.parse().expect("an address"),
+            protocol,
+            ttl: 64,
+            ecn: 0,
+            df: false,
+            identification: 0,
+            payload: payload.to_vec(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut header = etherparse::Ipv4Header::new(
+            self.payload.len() as u16,
+            self.ttl,
+            etherparse::IpNumber(self.protocol),
+            self.source.octets(),
+            self.destination.octets(),
+        )
+        .expect("a length");
+        header.dont_fragment = self.df;
+        header.identification = self.identification;
+        header.ecn = etherparse::IpEcn::try_new(self.ecn).expect("two bits");
+        header.header_checksum = header.calc_header_checksum();
+        let mut bytes = header.to_bytes().to_vec();
+        bytes.extend(&self.payload);
+        bytes
+    }
+}
+
+/// A UDP datagram without checksum.
+pub(super) fn udp(source_port: u16, destination_port: u16, payload: &[u8]) -> Vec<u8> {
+    let octets = 8 + payload.len() as u16;
+    let mut bytes = Vec::new();
+    for word in [source_port, destination_port, octets, 0] {
+        bytes.extend(word.to_be_bytes());
+    }
+    bytes.extend(payload);
     bytes
+}
+
+/// A GRE packet around an IP packet.
+pub(super) fn gre(key: Option<u32>, packet: &[u8]) -> Vec<u8> {
+    let flags: u16 = if key.is_some() { 0x2000 } else { 0 };
+    let mut bytes = flags.to_be_bytes().to_vec();
+    bytes.extend(kind(packet).to_be_bytes());
+    bytes.extend(key.iter().flat_map(|key| key.to_be_bytes()));
+    bytes.extend(packet);
+    bytes
+}
+
+/// RFC 5845 section 7.
+pub(super) fn tlv(next_header: u8, rest: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, next_header];
+    bytes.extend((rest.len() as u16).to_be_bytes());
+    bytes.extend(rest);
+    bytes
+}
+
+/// A frame that one node has sent, as its peer gets it from the router between them.
+pub(super) fn relayed(port: u16, frame: &[u8]) -> Vec<u8> {
+    from_router(port, &frame[14..])
 }
 
 pub(super) fn ethernet(destination: [u8; 6], source: [u8; 6], kind: u16, rest: &[u8]) -> Vec<u8> {

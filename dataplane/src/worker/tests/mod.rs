@@ -1,6 +1,8 @@
 //! A worker on memory: frames go in at a port, and what comes out is compared octet for octet.
 
 mod arbitrary;
+mod forms;
+mod fragments;
 mod frames;
 mod hand_back;
 mod lma;
@@ -8,6 +10,7 @@ mod local;
 mod mag;
 mod memory;
 mod model;
+mod own_ipv4;
 mod run;
 mod update;
 
@@ -45,6 +48,7 @@ struct Node {
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
     Sent(u16, Vec<u8>),
+    Fragmented(u16, Vec<Vec<u8>>),
     Punted(PuntReason),
     Dropped(DropReason),
     Refused(DropReason, PuntReason),
@@ -82,6 +86,10 @@ fn config(role: Role) -> WorkerConfig {
             OwnAddress {
                 port: TRANSPORT,
                 address: OWN.parse().expect("an address"),
+            },
+            OwnAddress {
+                port: TRANSPORT,
+                address: OWN_IPV4.parse().expect("an address"),
             },
             OwnAddress {
                 port: TRANSPORT,
@@ -152,8 +160,13 @@ impl Node {
         self.step();
         let mut fates = Vec::new();
         for (port, wire) in &self.wires {
-            while let Some(sent) = wire.sent() {
-                fates.push(Fate::Sent(*port, sent.data().to_vec()));
+            let mut sent: Vec<_> = std::iter::from_fn(|| wire.sent())
+                .map(|sent| sent.data().to_vec())
+                .collect();
+            match sent.len() {
+                0 => {}
+                1 => fates.push(Fate::Sent(*port, sent.remove(0))),
+                _ => fates.push(Fate::Fragmented(*port, sent)),
             }
         }
         let dropped: Vec<_> = DropReason::ALL
