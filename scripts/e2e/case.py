@@ -41,10 +41,17 @@ class WithDomain(WithLab):
     def setUpClass(cls):
         super().setUpClass()
         cls.domain = Domain(cls.lab, binaries(), cls.adjust, cls.nodes)
+        for node in cls.domain.nodes.values():
+            node.options = cls.options(node)
         cls.domain.start()
         cls.domain.capture_signalling()
         if cls.attached:
             cls.attach_both()
+
+    @staticmethod
+    def options(_node):
+        """More of a node's command line, behind `--`."""
+        return []
 
     @classmethod
     def attach_both(cls):

@@ -32,6 +32,7 @@ class Node:
         self.config_path = lab.state / f"{name}.json"
         self.socket = lab.state / f"{name}.sock"
         self.log = lab.state / f"{name}.log"
+        self.options = []  # of its own, behind `--`
         self.process = None
         self.write_config()
 
@@ -49,6 +50,7 @@ class Node:
             "--no-pci", "--no-huge", "-m", "128", "--no-shconf", "--no-telemetry",
             "--file-prefix", f"{self.lab.prefix}{self.name}", "--lcores", lcores(), *vdevs,
             "--", "--config", self.config_path, "--control-socket", self.socket,
+            *self.options,
         ]
 
     def start(self):

@@ -7,3 +7,4 @@ pub mod program;
 pub mod record;
 pub mod runtime;
 pub mod socket;
+pub mod trace;

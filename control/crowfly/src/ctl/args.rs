@@ -1,13 +1,15 @@
 //! The command line.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use ipnet::Ipv6Net;
 use pmipv6::io::MacAddr;
+use pmipv6::wire::Numbering;
 
+use super::error::Failure;
 use crate::socket::{AccessTechnologyType, DEFAULT_PATH, HandoffIndicator, PortRef};
 
 const AFTER_HELP: &str = "\
@@ -22,8 +24,9 @@ A mobile node comes, moves and goes, at the MAG that sees it:
   crowflyctl attach mn1@example.com --port access --mac 02:00:00:00:00:01 --hi between-mags
   crowflyctl detach mn1@example.com
 
-What happens, as it happens:
+What happens, as it happens; and what has happened between two mobile nodes, seen by three nodes:
   crowflyctl events --follow
+  crowflyctl trace 2001:db8:100::/64 2001:db8:100:1::/64 -s mag1.sock -s lma.sock -s mag2.sock
 
 A packet, without any node:
   crowflyctl decode 60 00 00 00 00 10 87 40 ...
@@ -47,9 +50,9 @@ Exit status:
 #[derive(Debug, Parser)]
 #[command(name = "crowflyctl", version, after_help = AFTER_HELP, arg_required_else_help = true)]
 pub(super) struct Args {
-    /// The node's control socket
-    #[arg(short, long, value_name = "PATH", default_value = DEFAULT_PATH, global = true)]
-    pub(super) socket: PathBuf,
+    /// The node's control socket; `trace` takes several
+    #[arg(short, long = "socket", value_name = "PATH", default_value = DEFAULT_PATH, global = true)]
+    pub(super) sockets: Vec<PathBuf>,
     /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -61,6 +64,16 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// The one node that a command is for.
+    pub(super) fn socket(&self) -> Result<&Path, Failure> {
+        match self.sockets.as_slice() {
+            [one] => Ok(one),
+            _ => Err(Failure::Usage(
+                "this command is for one node: one -s".to_owned(),
+            )),
+        }
+    }
+
     pub(super) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s)
     }
@@ -89,6 +102,11 @@ pub(super) enum Command {
     /// One path
     #[command(subcommand)]
     Path(PathCommand),
+    /// The recent signalling of a pair and its mobile nodes, as a sequence chart
+    ///
+    /// One node has its own legs only; with -s for each node they become one chart, by the time of their
+    /// clocks.
+    Trace(TraceArgs),
     /// The nodes that this one speaks to
     Peers(PageArgs),
     /// Counters by dotted name, one for each reason to drop a packet among them
@@ -206,6 +224,17 @@ pub(super) struct PairArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct TraceArgs {
+    #[command(flatten)]
+    pub(super) pair: PairArgs,
+    /// Read the signalling from a .pcap or .pcapng file instead; needs no node
+    #[arg(long, value_name = "FILE")]
+    pub(super) pcap: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) numbering: NumberingArgs,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct PageArgs {
     /// Skip this many
     #[arg(long, default_value_t = 0)]
@@ -241,10 +270,26 @@ pub(super) struct DecodeArgs {
     /// hex on standard input
     #[arg(required = true, value_name = "HEX|FILE")]
     pub(super) input: Vec<String>,
+    #[command(flatten)]
+    pub(super) numbering: NumberingArgs,
+}
+
+/// How captures number the RO messages.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct NumberingArgs {
     /// First Mobility Header type of the RO messages, `domain.mh_base` of the nodes' configuration
     #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u8).range(24..=244))]
     pub(super) mh_base: u8,
     /// RO messages are inside the Experimental Mobility Header (`domain.mh_mode` is `rfc5096`)
     #[arg(long)]
     pub(super) rfc5096: bool,
+}
+
+impl From<NumberingArgs> for Numbering {
+    fn from(args: NumberingArgs) -> Self {
+        Self {
+            mh_base: args.mh_base,
+            rfc5096: args.rfc5096,
+        }
+    }
 }

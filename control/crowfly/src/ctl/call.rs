@@ -62,7 +62,7 @@ pub(super) fn ask(client: &mut Client, command: &Command) -> Result<(Shape, Valu
                 .map_err(|error| Failure::Usage(format!("the parameters are not JSON: {error}")))?;
             (Shape::Json, method.as_str(), params)
         }
-        Command::Events(_) | Command::Decode(_) | Command::Replay { .. } => {
+        Command::Events(_) | Command::Decode(_) | Command::Replay { .. } | Command::Trace(_) => {
             unreachable!("these are no single call")
         }
     };
@@ -99,7 +99,7 @@ fn mn(args: &MnArgs) -> Value {
     json!({ "mn_id": args.mn_id })
 }
 
-fn pair(args: &PairArgs) -> Value {
+pub(super) fn pair(args: &PairArgs) -> Value {
     json!({ "source": args.source, "destination": args.destination })
 }
 

@@ -24,10 +24,7 @@ const STDIN: &str = "standard input";
 
 /// Decodes what the arguments name.
 pub(super) fn run(args: &DecodeArgs, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
-    let numbering = Numbering {
-        mh_base: args.mh_base,
-        rfc5096: args.rfc5096,
-    };
+    let numbering = args.numbering.into();
     let mut printer = Printer {
         numbering,
         as_json,

@@ -16,6 +16,7 @@ mod hex;
 mod replay;
 mod show;
 mod table;
+mod trace;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -69,10 +70,11 @@ pub fn run(
 fn execute(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.command {
         Command::Decode(decode) => decode::run(decode, args.json, out),
+        Command::Trace(trace) => trace::run(args, trace, out),
         Command::Replay { file } => replay::run(file, args.json, out),
         Command::Events(events) => follow(args, events, out),
         command => {
-            let mut client = Client::connect(&args.socket, args.timeout())?;
+            let mut client = Client::connect(args.socket()?, args.timeout())?;
             let (shape, answer) = call::ask(&mut client, command)?;
             match args.json {
                 true => writeln!(out, "{answer}")?,
@@ -84,7 +86,7 @@ fn execute(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn follow(args: &Args, events: &EventsArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut client = Client::connect(&args.socket, args.timeout())?;
+    let mut client = Client::connect(args.socket()?, args.timeout())?;
     let params = match events.only.as_slice() {
         [] => json!({}),
         names => json!({ "events": names }),

@@ -27,6 +27,7 @@ use super::latency::Latency;
 use super::logging::Logging;
 use super::options::Options;
 use super::rates::Rates;
+use super::spans::Spans;
 use super::start::{Lcores, StartError, Started};
 use super::wiring::{self, Probed};
 use super::worker::WorkerLink;
@@ -35,6 +36,7 @@ use crate::net::{Action, Net};
 use crate::program::{Program, WorkerPort};
 use crate::record::{Header, Recorder};
 use crate::socket::{Request, Server};
+use crate::trace::Trace;
 
 /// Updates waiting for a worker's ring beyond which control takes in nothing new.
 const MAX_BACKLOG: usize = 65_536;
@@ -59,6 +61,8 @@ pub(super) struct Control {
     pub(super) pending: HashMap<Token, Pending>,
     pub(super) next_token: Token,
     pub(super) latency: Latency,
+    pub(super) spans: Spans,
+    pub(super) trace: Trace,
     pub(super) rates: Vec<Rates>,
     pub(super) alarms: Alarms,
     pub(super) logging: Logging,
@@ -150,6 +154,8 @@ impl Control {
             pending: HashMap::new(),
             next_token: 0,
             latency: Latency::new(),
+            spans: Spans::default(),
+            trace: Trace::default(),
             rates: vec![Rates::default(); started.workers.len()],
             alarms: Alarms::default(),
             logging,
@@ -282,6 +288,7 @@ impl Control {
             Event::Alarm { name, text } => tracing::warn!(name, "{text}"),
             _ => {}
         }
+        self.trace.event(self.clock.now().wall, event);
         match serde_json::to_value(event) {
             Ok(value) => {
                 tracing::info!(event = %value, "event");

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dataplane::{Inject, NextHop};
-use pmipv6::io::{Input, Output};
+use pmipv6::io::{Input, Now, Output};
 
 use super::control::Control;
 use super::signalling;
@@ -58,7 +58,10 @@ impl Control {
                     Input::Message {
                         source, message, ..
                     } => {
-                        self.latency.received(self.clock.mono(), *source, message);
+                        let now = self.clock.now();
+                        self.latency.received(now.mono, *source, message);
+                        self.trace
+                            .received(now.wall, *source, destination.into(), message);
                         tracing::debug!(%source, ?message, "received");
                     }
                     other => tracing::debug!(input = ?other, "received"),
@@ -94,10 +97,23 @@ impl Control {
     }
 
     fn feed(&mut self, input: Input) {
+        let talks = matches!(input, Input::PairTalks { .. });
         let mut outputs = Vec::new();
         self.hand_to_engine(Given::Input(input), &mut outputs);
+        self.look_at(talks, &outputs);
         for output in outputs {
             self.carry_out(output);
+        }
+    }
+
+    /// Measures, and keeps for `path.trace`, that packets of a pair were what a path is set up for.
+    fn look_at(&mut self, talks: bool, outputs: &[Output]) {
+        let now = self.clock.now();
+        self.spans.look(now.mono, talks, outputs, &mut self.latency);
+        for output in outputs {
+            if let (true, Output::Send { message, .. }) = (talks, output) {
+                self.trace.talks(now.wall, message);
+            }
         }
     }
 
@@ -120,7 +136,7 @@ impl Control {
     }
 
     fn carry_out(&mut self, output: Output) {
-        let now = self.clock.mono();
+        let Now { mono: now, wall } = self.clock.now();
         let actions = &mut self.actions;
         match output {
             Output::Send {
@@ -137,6 +153,7 @@ impl Control {
                     return;
                 };
                 self.latency.sent(now, destination, &message);
+                self.trace.sent(wall, source, destination, &message);
                 self.net
                     .send_mobility_header(now, from, to, &octets, actions);
             }

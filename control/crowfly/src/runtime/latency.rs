@@ -17,10 +17,32 @@ const DIGITS: u8 = 2;
 /// Requests whose answer is waited for; the oldest is forgotten first.
 const MAX_OUTSTANDING: usize = 4096;
 
-/// From a path's first trigger to its last acknowledgement.
+/// From what made this node set a path up to its last acknowledgement.
 pub(super) const PATH_SETUP: &str = "path-setup";
+/// From the first packets of a pair to its path's last acknowledgement, where both were seen.
+pub(super) const SETUP_FROM_FIRST_PACKET: &str = "path-setup.from-first-packet";
+/// LMA: from the registration at another MAG until a path of the MN stands again.
+pub(super) const HANDOVER: &str = "path-setup.after-handover";
+/// MAG: from the removal of a path's sending half until it is back: so long the anchor carried the packets.
+pub(super) const INTERRUPTED: &str = "path-interrupted";
 /// From an engine's update to the slowest worker's having applied it.
 pub(super) const UPDATE_APPLIED: &str = "update-applied";
+
+/// What every node has, though nothing was measured yet.
+const NAMES: [&str; 12] = [
+    PATH_SETUP,
+    SETUP_FROM_FIRST_PACKET,
+    HANDOVER,
+    INTERRUPTED,
+    UPDATE_APPLIED,
+    "signalling.binding-update",
+    "signalling.heartbeat",
+    "signalling.ro-trigger",
+    "signalling.ro-init",
+    "signalling.ro-setup",
+    "signalling.ro-refresh",
+    "signalling.ro-request",
+];
 
 /// Which request an answer is about: the peer, the kind of exchange, its sequence number.
 type Exchange = (IpAddr, &'static str, u32);
@@ -37,7 +59,7 @@ impl Latency {
     /// Every histogram that a node can have, empty.
     pub(super) fn new() -> Self {
         let mut new = Self::default();
-        for name in [PATH_SETUP, UPDATE_APPLIED, "signalling.binding-update"] {
+        for name in NAMES {
             new.histograms.insert(name, histogram());
         }
         new

@@ -13,6 +13,7 @@ mod options;
 mod rates;
 mod reload;
 mod signalling;
+mod spans;
 mod start;
 mod watch;
 mod wiring;

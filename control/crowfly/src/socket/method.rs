@@ -43,6 +43,8 @@ pub enum Method {
     PathList(Page),
     /// `path.show`.
     PathShow(Pair),
+    /// `path.trace`.
+    PathTrace(Pair),
     /// `path.request`.
     PathRequest(Pair),
     /// `path.remove`.
@@ -153,6 +155,7 @@ impl Method {
             Self::Status
                 | Self::BindingList(_)
                 | Self::PathList(_)
+                | Self::PathTrace(_)
                 | Self::PeerList(_)
                 | Self::Stats { .. }
                 | Self::Latency
@@ -181,6 +184,7 @@ impl Call {
             },
             "path.list" => Method::PathList(params.page()?),
             "path.show" => Method::PathShow(params.pair()?),
+            "path.trace" => Method::PathTrace(params.pair()?),
             "path.request" => Method::PathRequest(params.pair()?),
             "path.remove" => Method::PathRemove(params.pair()?),
             "peer.list" => Method::PeerList(params.page()?),

@@ -1,0 +1,112 @@
+//! `crowflyctl trace`: what several nodes, or a capture, have seen of one pair, as one chart.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::Path;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use pmipv6::wire::describe::Start;
+use pmipv6::wire::iana::NEXT_HEADER_MH;
+use pmipv6::wire::{self, Checksum, Message, Numbering};
+
+use super::args::{Args, TraceArgs};
+use super::call::pair;
+use super::capture::{Capture, Packet};
+use super::client::Client;
+use super::error::Failure;
+use crate::trace::{Trace, View, draw, merge};
+
+const ETHERNET_BYTES: usize = 14;
+const VLAN_TAG_BYTES: usize = 4;
+const IPV6_BYTES: usize = 40;
+
+/// Asks each node, or reads the capture, and draws.
+pub(super) fn run(args: &Args, trace: &TraceArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let views = match &trace.pcap {
+        Some(file) => vec![of_capture(file, trace)?],
+        None => args
+            .sockets
+            .iter()
+            .map(|socket| ask(args, socket, trace))
+            .collect::<Result<_, _>>()?,
+    };
+    let chart = merge(&views);
+    match args.json {
+        true => {
+            let chart = serde_json::to_string(&chart).map_err(std::io::Error::from)?;
+            writeln!(out, "{chart}")?;
+        }
+        false => draw(&chart, out)?,
+    }
+    Ok(())
+}
+
+fn ask(args: &Args, socket: &Path, trace: &TraceArgs) -> Result<View, Failure> {
+    let mut client = Client::connect(socket, args.timeout())?;
+    let answer = client.call("path.trace", pair(&trace.pair))?;
+    serde_json::from_value(answer).map_err(|error| Failure::Stranger(error.to_string()))
+}
+
+/// What a capture shows. Where it was taken at several nodes, a message stands in it once for each.
+fn of_capture(path: &Path, trace: &TraceArgs) -> Result<View, Failure> {
+    let wrong = |reason: String| Failure::Usage(format!("{}: {reason}", path.display()));
+    let end = |text: &str| -> Result<IpNet, Failure> {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        let parsed = address.or_else(|_| text.parse());
+        parsed.map_err(|_| Failure::Usage(format!("{text:?} is neither an address nor a prefix")))
+    };
+    let (source, destination) = (end(&trace.pair.source)?, end(&trace.pair.destination)?);
+    let file = File::open(path).map_err(|source| Failure::File {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let mut capture = Capture::open(path, file)
+        .map_err(Failure::Usage)?
+        .ok_or_else(|| wrong("no capture (pcap, pcapng)".to_owned()))?;
+    let numbering = trace.numbering.into();
+    let mut kept = Trace::default();
+    while let Some(packet) = capture.next_packet() {
+        let packet = packet.map_err(wrong)?;
+        if let Some((from, to, message)) = message(&numbering, &packet) {
+            let time = packet.time.unwrap_or(Duration::ZERO);
+            kept.sent(time, from, to, &message);
+        }
+    }
+    Ok(View {
+        node_id: path.display().to_string(),
+        role: "capture".to_owned(),
+        address: None,
+        source,
+        destination,
+        legs: kept.of_pair(&source, &destination),
+    })
+}
+
+/// The Mobility Header message of a packet, where it carries a good one over IPv6.
+fn message(numbering: &Numbering, packet: &Packet) -> Option<(IpAddr, IpAddr, Message)> {
+    let mut octets = packet.octets.as_slice();
+    if packet.start == Start::Ethernet {
+        let tagged = octets.get(12..14)? == [0x81, 0x00];
+        let skipped = ETHERNET_BYTES + if tagged { VLAN_TAG_BYTES } else { 0 };
+        octets = octets.get(skipped..)?;
+    }
+    let header: &[u8; IPV6_BYTES] = octets.first_chunk()?;
+    if header[0] >> 4 != 6 || header[6] != NEXT_HEADER_MH {
+        return None;
+    }
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    let payload = octets.get(IPV6_BYTES..IPV6_BYTES + length)?;
+    let address = |at: usize| -> Option<Ipv6Addr> {
+        let octets: [u8; 16] = header.get(at..at + 16)?.try_into().ok()?;
+        Some(octets.into())
+    };
+    let (source, destination) = (address(8)?, address(24)?);
+    let checksum = Checksum::PseudoHeader {
+        source,
+        destination,
+    };
+    let message = wire::decode(numbering, checksum, payload).ok()?;
+    Some((source.into(), destination.into(), message))
+}
