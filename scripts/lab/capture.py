@@ -28,7 +28,7 @@ class Capture:
 
     def frames(self):
         """Every frame up to now."""
-        time.sleep(SETTLE_S)
+        settle()
         return list(pcap.frames(self.path))
 
     def packets(self):
@@ -37,15 +37,24 @@ class Capture:
 
     def messages(self, since=0.0):
         """Mobility Header messages from a wall-clock time on."""
-        time.sleep(SETTLE_S)
+        settle()
+        return self.messages_so_far(since)
+
+    def messages_so_far(self, since=0.0):
+        """The same, of what is in the file: for who has settled, or asks again."""
         return [message for message in mh.messages(self.path) if message.time >= since]
 
     def stop(self):
         """Ends the capture; what it has missed is in its log."""
-        time.sleep(SETTLE_S)
+        settle()
         self.process.terminate()
         self.process.wait(5)
         return self.path
+
+
+def settle():
+    """Waits until what was on a link is in its capture's file."""
+    time.sleep(SETTLE_S)
 
 
 def spawn(lab, command, **options):

@@ -19,7 +19,7 @@ import json
 import pathlib
 
 from . import netns
-from .capture import Capture
+from .capture import Capture, settle
 from .host import INTERFACE, Host
 from .node import Node
 from .shell import Failure, wait_for
@@ -31,6 +31,7 @@ NODES = ("lma", *MAGS)
 TWO_LMAS = ("lma", "lma2", *MAGS)
 MNS = ("mn1", "mn2")
 
+ASK_AGAIN_S = 0.1
 CORE, ACCESS, NETWORK = "core0", "access0", "net0"
 ADDRESS = {
     "lma": ipaddress.IPv6Address("2001:db8:f::1"),
@@ -163,9 +164,14 @@ class Domain:
 
     def signalling(self, since=0.0):
         """Every signalling message once, in order of time, as its sender's link saw it leave."""
+        settle()
+        return self.signalling_so_far(since)
+
+    def signalling_so_far(self, since=0.0):
+        """The same, of what is in the captures' files."""
         found = []
         for name in self.nodes:
-            found += [message for message in self.captures[name].messages(since)
+            found += [message for message in self.captures[name].messages_so_far(since)
                       if message.source == ADDRESS[name]]
         return sorted(found, key=lambda message: message.time)
 
@@ -173,13 +179,13 @@ class Domain:
         """Waits for messages (name, from, to) in that order, others allowed between; returns them."""
         def found():
             matched, wanted = [], list(expected)
-            for message in self.signalling(since):
+            for message in self.signalling_so_far(since):
                 if wanted and matches(message, wanted[0]):
                     matched.append(message)
                     wanted.pop(0)
             return matched if not wanted else None
         try:
-            return wait_for("signalling", found, limit_s)
+            return wait_for("signalling", found, limit_s, ASK_AGAIN_S)
         except Failure:
             seen = ", ".join(describe(message) for message in self.signalling(since)) or "nothing"
             wanted = ", ".join(f"{kind} {source}>{to}" for kind, source, to in expected)
