@@ -29,7 +29,8 @@ class Handovers(unittest.TestCase):
         """The handovers of a kind."""
         lab = Run(LIMIT_S)
         try:
-            return measure(lab, binaries(), Plan(kind, HANDOVERS, RATE, localized, settle_s=SETTLE_S, delay_ms=delay_ms))
+            plan = Plan(kind, HANDOVERS, RATE, localized, settle_s=SETTLE_S, delay_ms=delay_ms)
+            return measure(lab, binaries(), plan)
         finally:
             lab.close()
 
