@@ -7,13 +7,13 @@ use super::*;
 use frame::{ipv6, open};
 use pmipv6::io::MacAddr;
 
-const ACCESS: u16 = 0;
-const TRANSPORT: u16 = 1;
+pub(super) const ACCESS: u16 = 0;
+pub(super) const TRANSPORT: u16 = 1;
 const NETWORK: u16 = 2;
-const FIXED_MAC: [u8; 6] = [0, 0, 0x5e, 0, 0x52, 0x13];
+pub(super) const FIXED_MAC: [u8; 6] = [0, 0, 0x5e, 0, 0x52, 0x13];
 const OUR_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xaa];
 const PEER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0xbb];
-const MN_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+pub(super) const MN_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const AT_START: Duration = Duration::ZERO;
 
 fn address(text: &str) -> Ipv6Addr {
@@ -24,7 +24,7 @@ fn fixed_lla() -> Ipv6Addr {
     address("fe80::200:5eff:fe00:5213")
 }
 
-fn net() -> Net {
+pub(super) fn net() -> Net {
     let port = |number, prefix: Option<&str>| NetPort {
         number,
         mac: OUR_MAC,
@@ -118,7 +118,7 @@ fn only_icmpv6(out: &[Action]) -> (Envelope, Ipv6Addr, Ipv6Addr, Vec<u8>) {
     (envelope, repr.src_addr, repr.dst_addr, message)
 }
 
-fn counter(net: &Net, name: &str) -> u64 {
+pub(super) fn counter(net: &Net, name: &str) -> u64 {
     net.counters()
         .iter()
         .find(|(other, _)| *other == name)
@@ -126,7 +126,7 @@ fn counter(net: &Net, name: &str) -> u64 {
         .1
 }
 
-fn mn_link() -> Link {
+pub(super) fn mn_link() -> Link {
     Link {
         port: ACCESS,
         vlan: None,
