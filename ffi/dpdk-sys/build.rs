@@ -11,6 +11,7 @@ const OLDEST_VERSION: &str = "22.11";
 /// folder, and a program that links one cannot be captured by `dpdk-dumpcap`.
 const LIBRARIES: &[&str] = &[
     "rte_pdump",
+    "rte_ip_frag",
     "rte_ethdev",
     "rte_mbuf",
     "rte_mempool",
@@ -58,6 +59,11 @@ const FUNCTIONS: &[&str] = &[
     "rte_pktmbuf_free_bulk",
     "rte_mempool_avail_count",
     "rte_mempool_in_use_count",
+    // reassembly
+    "rte_ip_frag_table_create",
+    "rte_ip_frag_table_destroy",
+    "rte_ip_frag_table_del_expired_entries",
+    "rte_ip_frag_free_death_row",
     // capture
     "rte_pdump_init",
     "rte_pdump_uninit",
@@ -66,7 +72,7 @@ const FUNCTIONS: &[&str] = &[
 ];
 
 /// Types that no listed function names.
-const TYPES: &[&str] = &["rte_lcore_state_t"];
+const TYPES: &[&str] = &["rte_lcore_state_t", "rte_ip_frag_death_row"];
 
 /// Macros and enumerators; the `RTE_BIT64` ones need `clang_macro_fallback`.
 const CONSTANTS: &[&str] = &[
@@ -78,6 +84,7 @@ const CONSTANTS: &[&str] = &[
     "RTE_MEMPOOL_NAMESIZE",
     "RTE_ETH_NAME_MAX_LEN",
     "RTE_ETHER_MIN_MTU",
+    "RTE_LIBRTE_IP_FRAG_MAX_FRAG",
     "RTE_ETHER_HDR_LEN",
     "RTE_ETHER_CRC_LEN",
     "RTE_ETH_RSS_IPV4",

@@ -28,6 +28,43 @@ void cf_pktmbuf_free(struct rte_mbuf *packet)
 	rte_pktmbuf_free(packet);
 }
 
+int cf_pktmbuf_linearize(struct rte_mbuf *packet)
+{
+	return rte_pktmbuf_linearize(packet);
+}
+
+struct rte_mbuf *cf_ipv4_frag_reassemble(struct rte_ip_frag_tbl *table, struct rte_ip_frag_death_row *row,
+					 struct rte_mbuf *packet, uint16_t offset, uint16_t header, uint64_t now)
+{
+	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(packet, struct rte_ipv4_hdr *, offset);
+	struct rte_mbuf *whole;
+
+	packet->l2_len = offset;
+	packet->l3_len = header;
+	whole = rte_ipv4_frag_reassemble_packet(table, row, packet, now, ip);
+	if (whole != NULL) {
+		whole->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
+		ip = rte_pktmbuf_mtod_offset(whole, struct rte_ipv4_hdr *, offset);
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = rte_ipv4_cksum(ip);
+	}
+	return whole;
+}
+
+struct rte_mbuf *cf_ipv6_frag_reassemble(struct rte_ip_frag_tbl *table, struct rte_ip_frag_death_row *row,
+					 struct rte_mbuf *packet, uint16_t offset, uint16_t header, uint64_t now)
+{
+	struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(packet, struct rte_ipv6_hdr *, offset);
+	struct rte_mbuf *whole;
+
+	packet->l2_len = offset;
+	packet->l3_len = header;
+	whole = rte_ipv6_frag_reassemble_packet(table, row, packet, now, ip, rte_ipv6_frag_get_ipv6_fragment_header(ip));
+	if (whole != NULL)
+		whole->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
+	return whole;
+}
+
 const char *cf_mempool_name(const struct rte_mempool *pool)
 {
 	return pool->name;

@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
+#include <rte_ip_frag.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
@@ -23,6 +24,15 @@ uint16_t cf_eth_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **packet
 struct rte_mbuf *cf_pktmbuf_alloc(struct rte_mempool *pool);
 int cf_pktmbuf_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **packets, unsigned int count);
 void cf_pktmbuf_free(struct rte_mbuf *packet);
+int cf_pktmbuf_linearize(struct rte_mbuf *packet);
+
+/* Gives an IP fragment, whose IP header begins after `offset` octets, to a reassembly table: the whole packet,
+ * its IPv4 checksum right and no offload asked for, when this was its last fragment. `header` is the length of
+ * the IPv4 header, or of the IPv6 header with the Fragment header right behind it. */
+struct rte_mbuf *cf_ipv4_frag_reassemble(struct rte_ip_frag_tbl *table, struct rte_ip_frag_death_row *row,
+					 struct rte_mbuf *packet, uint16_t offset, uint16_t header, uint64_t now);
+struct rte_mbuf *cf_ipv6_frag_reassemble(struct rte_ip_frag_tbl *table, struct rte_ip_frag_death_row *row,
+					 struct rte_mbuf *packet, uint16_t offset, uint16_t header, uint64_t now);
 const char *cf_mempool_name(const struct rte_mempool *pool);
 
 int cf_errno(void);

@@ -49,6 +49,13 @@ fn every_function_in_use_is_bound() {
         sys::cf_pktmbuf_alloc as *const (),
         sys::cf_pktmbuf_alloc_bulk as *const (),
         sys::cf_pktmbuf_free as *const (),
+        sys::rte_ip_frag_table_create as *const (),
+        sys::rte_ip_frag_table_destroy as *const (),
+        sys::rte_ip_frag_table_del_expired_entries as *const (),
+        sys::rte_ip_frag_free_death_row as *const (),
+        sys::cf_pktmbuf_linearize as *const (),
+        sys::cf_ipv4_frag_reassemble as *const (),
+        sys::cf_ipv6_frag_reassemble as *const (),
         sys::cf_mempool_name as *const (),
         sys::cf_errno as *const (),
         sys::cf_lcore_id as *const (),
@@ -69,6 +76,7 @@ fn every_constant_in_use_has_its_value() {
     const { assert!(sys::RTE_MEMPOOL_NAMESIZE > 20) };
     assert_eq!(sys::RTE_ETH_NAME_MAX_LEN, 64);
     assert_eq!(sys::RTE_ETHER_MIN_MTU, 68);
+    const { assert!(sys::RTE_LIBRTE_IP_FRAG_MAX_FRAG >= 4) };
     assert_eq!(sys::RTE_ETHER_HDR_LEN, 14);
     assert_eq!(sys::RTE_ETHER_CRC_LEN, 4);
     assert_eq!(sys::RTE_ETH_RSS_IPV4, 1 << 2);

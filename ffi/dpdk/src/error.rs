@@ -97,6 +97,12 @@ pub enum CleanupError {
         /// Its name.
         pool: String,
     },
+    /// A [`Reassembly`](crate::Reassembly) exists.
+    #[error("{count} reassembly tables still exist: drop them before EAL")]
+    ReassembliesHeld {
+        /// How many.
+        count: usize,
+    },
     /// An [`Mbuf`](crate::Mbuf) exists.
     #[error("{count} mbufs of mempool {pool} are still held: drop them before EAL")]
     MbufsHeld {

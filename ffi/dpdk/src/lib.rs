@@ -21,6 +21,7 @@ mod mbuf;
 mod mempool;
 mod port;
 mod queue;
+mod reassembly;
 
 pub use burst::{Burst, Drain};
 pub use clock::{tsc, tsc_hz, version};
@@ -31,3 +32,4 @@ pub use mbuf::Mbuf;
 pub use mempool::{HEADROOM_BYTES, Mempool};
 pub use port::{LinkState, Port, PortConfig, PortInfo, PortStats, ports};
 pub use queue::{RxQueue, TxQueue};
+pub use reassembly::{MAX_FRAGMENTS, Reassembled, Reassembly};

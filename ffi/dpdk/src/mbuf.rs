@@ -6,6 +6,7 @@
 //! whole packets, and every method below keeps the inequality.
 
 use core::fmt;
+use core::mem;
 use core::ptr::NonNull;
 use core::slice;
 
@@ -38,6 +39,19 @@ impl Mbuf {
         let raw = NonNull::new(unsafe { sys::cf_pktmbuf_alloc(self.raw().pool) })?;
         // SAFETY: a fresh mbuf has reference count 1 and no other owner.
         Some(unsafe { Self::from_raw(raw) })
+    }
+
+    /// Gives up ownership.
+    pub(crate) fn into_raw(self) -> NonNull<sys::rte_mbuf> {
+        mem::ManuallyDrop::new(self).0
+    }
+
+    /// Copies all segments into the first one. False, and nothing changes, when that has no room for them.
+    #[must_use = "a packet that does not fit one segment was not changed"]
+    pub fn linearize(&mut self) -> bool {
+        // SAFETY: `self` owns the packet; what is copied stays within the first segment's buffer, and the
+        // segments that are freed belong to the packet alone.
+        unsafe { sys::cf_pktmbuf_linearize(self.0.as_ptr()) == 0 }
     }
 
     #[inline]

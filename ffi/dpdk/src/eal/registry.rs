@@ -16,11 +16,13 @@ pub(crate) enum State {
 pub(crate) struct Registry {
     state: State,
     pools: Vec<Arc<Inner>>,
+    reassemblies: usize,
 }
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     state: State::Never,
     pools: Vec::new(),
+    reassemblies: 0,
 });
 
 /// Whoever makes or lists what lives in EAL's memory holds this lock, so that EAL cannot end meanwhile.
@@ -45,9 +47,21 @@ impl Registry {
         self.pools.push(pool);
     }
 
+    pub(crate) fn add_reassembly(&mut self) {
+        self.reassemblies += 1;
+    }
+
+    pub(crate) fn remove_reassembly(&mut self) {
+        self.reassemblies -= 1;
+    }
+
     /// Whether nothing points into EAL's memory any more. Without a handle nobody can take packets, ports
     /// hold handles, and a packet that somebody still has is missing from its pool.
     pub(crate) fn unused(&self) -> Result<(), CleanupError> {
+        if self.reassemblies > 0 {
+            let count = self.reassemblies;
+            return Err(CleanupError::ReassembliesHeld { count });
+        }
         for pool in &self.pools {
             if Arc::strong_count(pool) > 1 {
                 return Err(CleanupError::MempoolHeld { pool: pool.name() });
