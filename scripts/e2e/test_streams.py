@@ -7,10 +7,11 @@ import time
 
 from e2e.case import WithDomain
 from lab import mh
-from lab.domain import ADDRESS, mn_id
+from lab.domain import ACCESS, ADDRESS, HI_NEW, mn_id
 from lab.ledger import lost_moments
+from lab.node import TAP
 from lab.relay import Relay, drop
-from lab.shell import wait_for
+from lab.shell import run, wait_for
 from lab.steps import live_paths
 from lab.stream import Streams
 
@@ -94,3 +95,40 @@ class LmaRestarts(WithDomain):
             elsewhere = len([m for m in lost_moments(report, RATE) if not killed <= m <= settled])
             self.assertLessEqual(elsewhere, IN_FLIGHT)
             self.assertGreater(report["received"], RATE)
+
+
+class PortDown(WithDomain):
+    """A MAG's access port loses its link. AF_PACKET ports know of no link, so this one is a TAP port."""
+
+    attached = False
+
+    @staticmethod
+    def adjust(name, config):
+        if name == "mag1":
+            config["ports"][1]["device"] = "net_tap0"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.domain.mag1.join_tap(ACCESS)
+        cls.attach_both()
+
+    def test_l_50_a_port_that_goes_down_detaches_its_mns_and_ends_their_paths(self):
+        domain = self.domain
+        domain.mn1.ping(self.there, 5)
+        wait_for("a path", lambda: active(domain.mag1) and active(domain.mag2))
+        since = time.time()
+        run("ip", "-n", domain.mag1.space, "link", "set", TAP, "down")
+        domain.expect_order(since, [("PBU", "mag1", "lma"), ("PBA", "lma", "mag1")])
+        wait_for("MN1 is gone", lambda: not domain.mag1.bindings())
+        wait_for("nobody sends to it", lambda: not active(domain.mag1) and not active(domain.mag2))
+        ends = [m for m in domain.signalling(since) if m.name == "PBU" and m.lifetime == 0]
+        self.assertTrue(ends, "MAG1 did not de-register")
+        self.assertEqual(1, len(domain.mag2.bindings()), "MN2 is where it was")
+
+    def test_the_mn_attaches_again_when_the_port_is_back(self):
+        domain = self.domain
+        run("ip", "-n", domain.mag1.space, "link", "set", TAP, "up")
+        domain.attach(domain.mn1, domain.mag1, HI_NEW)
+        wait_for("MN2 answers", lambda: domain.mn1.ping(self.there, 3).lost == 0, 10)
+        self.assertEqual(self.here, domain.home(domain.mn1)[0])

@@ -15,6 +15,9 @@ STOP_LIMIT_S = 10.0
 # rig.md's lesson: the default rings of net_af_packet lose half when the reader is starved.
 AF_PACKET = "framesz=2048,framecnt=4096,blocksz=65536"
 
+# A TAP port makes its interface itself; `join_tap` joins it to the cable that it stands for.
+TAP = "tap0"
+
 
 def lcores():
     """Control and worker lcore, both floating over every core that we may use."""
@@ -43,8 +46,12 @@ class Node:
     def command(self):
         """The command line, from the namespace on."""
         vdevs = []
-        for number, interface in enumerate(self.ports):
-            vdevs += ["--vdev", f"net_af_packet{number},iface={interface},{AF_PACKET}"]
+        for interface, port in zip(self.ports, self.config["ports"]):
+            device = port["device"]
+            if device.startswith("net_tap"):
+                vdevs += ["--vdev", f"{device},iface={TAP}"]
+            else:
+                vdevs += ["--vdev", f"{device},iface={interface},{AF_PACKET}"]
         return [
             "ip", "netns", "exec", self.space, self.binaries / "crowfly",
             "--no-pci", "--no-huge", "-m", "128", "--no-shconf", "--no-telemetry",
@@ -59,6 +66,15 @@ class Node:
         with self.log.open("a", encoding="utf-8") as log:
             self.process = spawn(
                 self.lab, self.command(), stdout=log, stderr=subprocess.STDOUT, env=environment)
+
+    def join_tap(self, interface):
+        """Joins the TAP port's interface and a cable."""
+        show = ("ip", "-n", self.space, "link", "show", TAP)
+        wait_for(f"{self.name}'s TAP port", lambda: run(*show, check=False).returncode == 0)
+        netns.bridge(self.space, "br-tap")
+        for name in (TAP, interface):
+            netns.silence(self.space, name)
+            netns.plug(self.space, name, "br-tap")
 
     def ready(self):
         """Waits until the control socket answers."""
