@@ -12,6 +12,7 @@ from .shell import Failure, run, wait_for
 
 START_LIMIT_S = 20.0
 STOP_LIMIT_S = 10.0
+PAGE_ENTRIES = 1_000
 # rig.md's lesson: the default rings of net_af_packet lose half when the reader is starved.
 AF_PACKET = "framesz=2048,framecnt=4096,blocksz=65536"
 
@@ -130,11 +131,20 @@ class Node:
 
     def bindings(self):
         """Entries of `binding.list`."""
-        return rows(self.call("binding.list"))
+        return self._pages("binding.list")
 
     def paths(self):
         """Entries of `path.list`."""
-        return rows(self.call("path.list"))
+        return self._pages("path.list")
+
+    def _pages(self, method):
+        found = []
+        with Ctl(self.socket) as ctl:
+            while True:
+                page = ctl.call(method, offset=len(found), limit=PAGE_ENTRIES)
+                found += rows(page)
+                if len(found) >= page["total"] or not rows(page):
+                    return found
 
 
 def flatten(counters):
