@@ -14,6 +14,10 @@ pub const MAX_OWN_ADDRESSES: usize = 64;
 pub const MAX_TABLE_ENTRIES: u32 = 1 << 28;
 /// Packets of one burst.
 pub const MAX_BURST_PACKETS: usize = 64;
+/// Packets in reassembly at once.
+pub const MAX_REASSEMBLY_PACKETS: u32 = 4_096;
+/// Longest time for a reassembly (RFC 8200 section 4.5).
+pub const MAX_REASSEMBLY_MS: u32 = 60_000;
 /// Slots of one ring.
 pub const MAX_RING_SLOTS: usize = 1 << 20;
 /// The fixed link-layer address of a MAG on all access links (RFC 6543 section 4).
@@ -130,6 +134,26 @@ impl Default for DetectConfig {
     }
 }
 
+/// Fragments of packets to the node itself that wait for the rest. Bounded in memory and in time: a packet has
+/// at most [`dpdk::MAX_FRAGMENTS`] fragments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReassemblyConfig {
+    /// Packets at once, up to [`MAX_REASSEMBLY_PACKETS`].
+    pub packets: u32,
+    /// From a packet's first fragment to its last. Short of the 60 s of RFC 8200 section 4.5: an
+    /// identification of 16 bits comes round within that time on a fast path (RFC 4963).
+    pub timeout_ms: u32,
+}
+
+impl Default for ReassemblyConfig {
+    fn default() -> Self {
+        Self {
+            packets: 128,
+            timeout_ms: 1_000,
+        }
+    }
+}
+
 /// Everything a worker is told at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerConfig {
@@ -175,6 +199,8 @@ pub struct WorkerConfig {
     pub access_mac: Option<[u8; 6]>,
     /// "This pair talks".
     pub detect: DetectConfig,
+    /// Fragments of packets to the node itself.
+    pub reassembly: ReassemblyConfig,
 }
 
 impl Default for WorkerConfig {
@@ -201,6 +227,7 @@ impl Default for WorkerConfig {
             access_link_local: Some(FIXED_ACCESS_LINK_LOCAL),
             access_mac: Some(FIXED_ACCESS_MAC),
             detect: DetectConfig::default(),
+            reassembly: ReassemblyConfig::default(),
         }
     }
 }
@@ -301,6 +328,16 @@ impl WorkerConfig {
                 "detect.max_tracked_pairs",
                 self.detect.max_tracked_pairs.into(),
                 entries,
+            ),
+            (
+                "reassembly.packets",
+                self.reassembly.packets.into(),
+                MAX_REASSEMBLY_PACKETS.into(),
+            ),
+            (
+                "reassembly.timeout_ms",
+                self.reassembly.timeout_ms.into(),
+                MAX_REASSEMBLY_MS.into(),
             ),
         ];
         for (key, value, max) in sizes {

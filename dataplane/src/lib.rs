@@ -29,7 +29,8 @@ mod tunnel;
 mod worker;
 
 pub use config::{
-    ConfigError, DetectConfig, IdlePolicy, OwnAddress, PortRole, Role, RoleSet, WorkerConfig,
+    ConfigError, DetectConfig, IdlePolicy, OwnAddress, PortRole, ReassemblyConfig, Role, RoleSet,
+    WorkerConfig,
 };
 pub use event::{Event, IcmpError, Inject, Punt, PuntReason};
 pub use stats::{BurstHistogram, Counter, DropReason, WorkerStats};

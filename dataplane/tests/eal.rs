@@ -129,13 +129,20 @@ fn program() -> Vec<Update> {
 
 /// From MN1 to MN2, IPv6 with no payload.
 fn frame(hop_limit: u8) -> Vec<u8> {
+    frame_with(hop_limit, &[])
+}
+
+fn frame_with(hop_limit: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = OUR_MAC.to_vec();
     frame.extend(mn_mac(1));
-    frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, 59, hop_limit]);
+    frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+    frame.extend((payload.len() as u16).to_be_bytes());
+    frame.extend([59, hop_limit]);
     for mn in 1..=2 {
         let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, mn, 0, 0, 0, 0, mn);
         frame.extend(address.octets());
     }
+    frame.extend(payload);
     frame
 }
 
@@ -199,6 +206,26 @@ fn a_worker_on_an_lcore_encapsulates_decapsulates_punts_and_stops() {
     wait_for("the delivery", || stats.dropped(DropReason::OtherHost) == 1);
     assert_eq!(stats.get(Counter::MagUp), 1);
     assert_eq!(stats.get(Counter::MagDown), 1);
+
+    // Too large for the way: up in fragments, which come back, are put together and delivered.
+    let Update::Tunnel { slot, tunnel } = tunnel(0) else {
+        panic!("a tunnel");
+    };
+    let tunnel = TunnelSpec {
+        mtu_bytes: 600,
+        ..tunnel
+    };
+    let number = updates.len() as u64 + 1;
+    let update = Update::Tunnel { slot, tunnel };
+    handle.push(Numbered { number, update }).expect("room");
+    wait_for("the update", || handle.applied() == number);
+    inject(&mut handle, &pool, &frame_with(64, &[0x5a; 1200]));
+    wait_for("the delivery", || stats.dropped(DropReason::OtherHost) == 2);
+    assert_eq!(stats.get(Counter::TunnelFragmented), 1);
+    assert_eq!(stats.get(Counter::TunnelFragments), 3);
+    assert_eq!(stats.get(Counter::ReassemblyFragments), 3);
+    assert_eq!(stats.get(Counter::ReassemblyPackets), 1);
+    assert_eq!(stats.get(Counter::MagDown), 2);
 
     // Its last hop is the way up: the tunnel packet comes back as it was received.
     inject(&mut handle, &pool, &frame(2));

@@ -30,6 +30,8 @@ pub trait Buffer {
     fn shrink_back(&mut self, octets: usize) -> bool;
     /// Whether `data` is the whole frame.
     fn is_contiguous(&self) -> bool;
+    /// Makes `data` the whole frame; false, and nothing done, when the first segment has no room for it.
+    fn linearize(&mut self) -> bool;
     /// Asks the cache for the frame's first line.
     fn prefetch(&self);
     /// Another buffer of the same origin with a frame of so many octets, whatever they are; none when
@@ -67,6 +69,9 @@ impl Buffer for Mbuf {
     #[inline(always)]
     fn is_contiguous(&self) -> bool {
         self.segments() == 1
+    }
+    fn linearize(&mut self) -> bool {
+        Self::linearize(self)
     }
     #[inline(always)]
     fn prefetch(&self) {

@@ -38,6 +38,7 @@ pub(super) fn to_own(
         }
         NH_IPV6 | NH_IPV4 => take_inner(next_header, whole, at, packet)?,
         NH_GRE => take_gre(whole, at, packet)?,
+        NH_FRAGMENT => return Err(fragment(role.roles)),
         other => return Err(not_tunnel(ground, role, other, &whole[at..])),
     }
     packet.outer_source = header::address(outer, 8);
@@ -81,7 +82,6 @@ pub(super) fn take_gre(whole: &[u8], at: usize, packet: &mut Packet) -> Result<(
 #[cold]
 fn not_tunnel(ground: &Ground, role: &PortRole, next_header: u8, payload: &[u8]) -> Verdict {
     match next_header {
-        NH_FRAGMENT => DropReason::OuterFragment.into(),
         NH_MOBILITY | NH_ESP => signalling(role.roles),
         NH_UDP if matches!(u16_at(payload, 2), UDP_PMIPV6_CONTROL | UDP_DSMIPV6) => {
             signalling(role.roles)
@@ -90,6 +90,16 @@ fn not_tunnel(ground: &Ground, role: &PortRole, next_header: u8, payload: &[u8])
             Verdict::Punt(PuntReason::TunnelError)
         }
         _ => Verdict::Punt(PuntReason::Local),
+    }
+}
+
+/// Fragments wait for the rest of their packet, but not those from access links.
+#[cold]
+pub(super) fn fragment(roles: RoleSet) -> Verdict {
+    if roles.transport || roles.network {
+        Verdict::Reassemble
+    } else {
+        DropReason::OuterFragment.into()
     }
 }
 

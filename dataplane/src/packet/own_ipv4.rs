@@ -7,7 +7,9 @@ use super::header::{
     IPV4, NH_ESP, NH_GRE, NH_ICMPV4, NH_IPV4, NH_IPV6, NH_UDP, UDP, internet_sum, ipv4_key, u16_at,
 };
 use super::ipv4::Ipv4;
-use super::own::{ICMP_ERROR, UDP_PMIPV6_CONTROL, is_signalling, signalling, take_gre, take_inner};
+use super::own::{
+    ICMP_ERROR, UDP_PMIPV6_CONTROL, fragment, is_signalling, signalling, take_gre, take_inner,
+};
 use super::wrap::{UDP_DSMIPV6, UDP_PMIPV6_DATA, Wrap};
 use crate::config::PortRole;
 use crate::event::PuntReason;
@@ -23,7 +25,7 @@ pub(super) fn to_own_ipv4(
     packet: &mut Packet,
 ) -> Result<(), Verdict> {
     if outer.is_fragment() {
-        return Err(DropReason::OuterFragment.into());
+        return Err(fragment(role.roles));
     }
     let (whole, at) = (outer.whole, outer.header_octets);
     packet.wrap = Wrap::NONE;

@@ -12,7 +12,7 @@ pub(crate) struct VecBuffer {
     start: usize,
     /// Pretends to have a second segment.
     pub(crate) segmented: bool,
-    /// Whether there are more buffers where it comes from.
+    /// Whether there are more buffers where it comes from, and room in this one.
     pub(crate) has_more: bool,
 }
 
@@ -68,6 +68,10 @@ impl Buffer for VecBuffer {
         fits
     }
     fn is_contiguous(&self) -> bool {
+        !self.segmented
+    }
+    fn linearize(&mut self) -> bool {
+        self.segmented &= !self.has_more;
         !self.segmented
     }
     fn prefetch(&self) {}

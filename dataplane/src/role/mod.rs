@@ -27,6 +27,8 @@ pub(crate) enum Verdict {
         /// Of the outer packet.
         identification: u32,
     },
+    /// Waits for the rest of its packet.
+    Reassemble,
     /// Control's.
     Punt(PuntReason),
     /// Dropped and counted.

@@ -67,6 +67,10 @@ counters! {
         TunnelFragmented = "tunnel.fragmented",
         /// Fragments that they became.
         TunnelFragments = "tunnel.fragments",
+        /// Fragments of packets to ourselves that were kept for the rest.
+        ReassemblyFragments = "reassembly.fragments",
+        /// Packets that they became.
+        ReassemblyPackets = "reassembly.packets",
         /// Odd but legal ECN combinations at the tunnel exit (RFC 6040 section 4.2).
         EcnOdd = "tunnel.ecn-odd",
         /// MAG: access link to the anchor's tunnel.
@@ -121,7 +125,7 @@ counters! {
     drops {
         /// Shorter than its headers say.
         Truncated = "truncated",
-        /// In more than one buffer segment.
+        /// In more segments than one buffer has room for.
         Segmented = "segmented",
         /// Received on a port that the worker does not know.
         UnknownPort = "unknown-port",
@@ -151,8 +155,15 @@ counters! {
         TunnelNotOnTransport = "tunnel-not-on-transport",
         /// Signalling from an access link.
         SignallingOnAccess = "signalling-on-access",
-        /// A fragment of a packet to ourselves.
+        /// A fragment of a packet to ourselves where none is taken: from an access link, behind other
+        /// extension headers, within another one, or without memory.
         OuterFragment = "outer-fragment",
+        /// A fragment without payload, not of a multiple of eight octets though more follow, or beyond the
+        /// largest packet (RFC 8200 section 4.5).
+        FragmentHeader = "fragment-header",
+        /// Fragments given up: the rest did not come in time, overlapped or was there twice (RFC 5722), was
+        /// in too many pieces, or too many packets waited.
+        Reassembly = "reassembly",
         /// An outer destination option that must not be skipped (RFC 8200 section 4.2).
         OuterOption = "outer-option",
         /// UDP length that is not the packet's, or a tunnel packet whose first octet is none.

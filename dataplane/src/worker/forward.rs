@@ -10,7 +10,7 @@ use crate::config::MAX_BURST_PACKETS;
 use crate::packet::Buffer;
 use crate::packet::classify::{Origin, Packet, classify};
 use crate::role::{Found, Verdict, act, asks_for};
-use crate::stats::{Counter, DropReason};
+use crate::stats::DropReason;
 use crate::table::HomeKind;
 
 /// Packets between the one whose headers are read and the one whose headers are asked for.
@@ -40,7 +40,7 @@ impl Forwarder {
     }
 
     /// Decides about a burst from one port, and rewrites what is forwarded. One verdict a packet, in order:
-    /// as many as there are places for.
+    /// as many as there are places for. Returns the octets of the frames.
     #[inline]
     pub(crate) fn burst<B: Buffer>(
         &mut self,
@@ -48,12 +48,12 @@ impl Forwarder {
         packets: &mut [B],
         verdicts: &mut [Verdict],
         now_cycles: u64,
-    ) {
+    ) -> u64 {
         let count = packets.len().min(MAX_BURST_PACKETS);
         let packets = &mut packets[..count];
         let steps = &mut self.steps[..count];
         self.state.now_cycles = now_cycles;
-        read(&mut self.state, port, packets, steps);
+        let octets = read(&self.state, port, packets, steps);
         look_up(&mut self.state, steps);
         ask_for_templates(&self.state, steps);
         for ((buffer, step), verdict) in packets.iter_mut().zip(steps).zip(verdicts.iter_mut()) {
@@ -62,12 +62,13 @@ impl Forwarder {
                 Some(decided) => decided,
             };
         }
+        octets
     }
 }
 
-/// Reads headers and asks for buckets.
+/// Reads headers and asks for buckets. Octets of the frames.
 #[inline(always)]
-fn read<B: Buffer>(state: &mut State, port: u16, packets: &mut [B], steps: &mut [Step]) {
+fn read<B: Buffer>(state: &State, port: u16, packets: &mut [B], steps: &mut [Step]) -> u64 {
     for packet in packets.iter().take(AHEAD) {
         packet.prefetch();
     }
@@ -81,8 +82,7 @@ fn read<B: Buffer>(state: &mut State, port: u16, packets: &mut [B], steps: &mut 
         let step = &mut steps[at];
         step.decided = read_one(state, port, buffer, step).err();
     }
-    state.tally.add(Counter::RxPackets, packets.len() as u64);
-    state.tally.add(Counter::RxBytes, octets);
+    octets
 }
 
 #[inline(always)]
@@ -92,7 +92,7 @@ fn read_one<B: Buffer>(
     buffer: &mut B,
     step: &mut Step,
 ) -> Result<(), Verdict> {
-    if !buffer.is_contiguous() {
+    if !buffer.is_contiguous() && !buffer.linearize() {
         return Err(DropReason::Segmented.into());
     }
     let packet = &mut step.packet;

@@ -20,6 +20,7 @@ mod forward;
 mod handle;
 mod outlet;
 mod platform;
+mod reassemble;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -39,10 +40,11 @@ pub(crate) use state::State;
 
 use crate::config::{ConfigError, IdlePolicy, WorkerConfig};
 use crate::event::Inject;
-use crate::stats::{Counter, WorkerStats};
+use crate::stats::{Counter, DropReason, WorkerStats};
 use crate::update::Numbered;
 use forward::Forwarder;
 use outlet::{Batches, Outlet};
+use reassemble::Reassembler;
 
 /// Why a queue was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -67,6 +69,7 @@ pub struct Worker<P: Platform = Dpdk> {
     queues: Vec<Queue<P>>,
     forwarder: Forwarder,
     outlet: Outlet<P::Buffer>,
+    reassembler: Reassembler<P>,
     updates: rtrb::Consumer<Numbered>,
     inject: rtrb::Consumer<Inject<P::Buffer>>,
     updates_per_iteration: usize,
@@ -105,6 +108,7 @@ pub(crate) fn wire_up_on<P: Platform>(
         queues: Vec::new(),
         forwarder: Forwarder::new(state),
         outlet: Outlet::new(punt, config.punt_ring),
+        reassembler: Reassembler::new(config.reassembly),
         updates,
         inject,
         updates_per_iteration: config.updates_per_iteration,
@@ -135,6 +139,7 @@ impl<P: Platform> Worker<P> {
         if self.queues.iter().any(|queue| queue.port == port) {
             return Err(QueueError::Twice(port));
         }
+        self.reassembler.ready();
         self.outlet.add_port(port, self.queues.len());
         self.queues.push(Queue { port, rx, tx });
         Ok(())
@@ -182,6 +187,7 @@ impl<P: Platform> Worker<P> {
         if !worked {
             self.forwarder.state.tally.add(Counter::EmptyPolls, 1);
         }
+        self.reassembler.expire(&mut self.forwarder.state.tally);
         worked |= self.apply_updates();
         worked |= self.send_injected(batches);
         let state = &mut self.forwarder.state;
@@ -199,9 +205,32 @@ impl<P: Platform> Worker<P> {
         }
         let start = P::cycles();
         let port = queue.port;
+        let packets = batches.received.count() as u64;
+        let octets = self.decide(port, batches, start);
+        let tally = &mut self.forwarder.state.tally;
+        tally.add(Counter::RxPackets, packets);
+        tally.add(Counter::RxBytes, octets);
+        if batches.outgoing.fragments.count() > 0 {
+            self.put_together(port, batches, start);
+        }
+        let state = &mut self.forwarder.state;
+        batches.outgoing.flush(&mut self.queues, &mut state.tally);
+        state.tally.add(Counter::Bursts, 1);
+        state.stats.bursts().record(P::cycles().wrapping_sub(start));
+        true
+    }
+
+    /// Decides about the packets received and hands them out. Octets of the frames.
+    #[inline(always)]
+    fn decide<const N: usize>(
+        &mut self,
+        port: u16,
+        batches: &mut Batches<P, N>,
+        now_cycles: u64,
+    ) -> u64 {
         let received = &mut batches.received;
-        self.forwarder
-            .burst(port, received.as_mut_slice(), &mut batches.verdicts, start);
+        let (packets, verdicts) = (received.as_mut_slice(), &mut batches.verdicts);
+        let octets = self.forwarder.burst(port, packets, verdicts, now_cycles);
         let state = &mut self.forwarder.state;
         for (packet, verdict) in received.drain().zip(&batches.verdicts) {
             self.outlet.hand_out(
@@ -213,10 +242,34 @@ impl<P: Platform> Worker<P> {
                 &mut state.tally,
             );
         }
-        batches.outgoing.flush(&mut self.queues, &mut state.tally);
-        state.tally.add(Counter::Bursts, 1);
-        state.stats.bursts().record(P::cycles().wrapping_sub(start));
-        true
+        octets
+    }
+
+    /// Takes the fragments of a burst, and forwards the packets that are whole now. A packet that is a
+    /// fragment again is none that anybody needs.
+    #[cold]
+    fn put_together<const N: usize>(
+        &mut self,
+        port: u16,
+        batches: &mut Batches<P, N>,
+        now_cycles: u64,
+    ) {
+        let tally = &mut self.forwarder.state.tally;
+        for fragment in batches.outgoing.fragments.drain() {
+            if let Some(whole) = self.reassembler.take(fragment, now_cycles, tally) {
+                // Has room: no more packets than the fragments of a burst.
+                let _ = batches.received.push(whole);
+            }
+        }
+        // What was decided waits for its port: there is room for one burst.
+        batches.outgoing.flush(&mut self.queues, tally);
+        self.decide(port, batches, now_cycles);
+        let tally = &mut self.forwarder.state.tally;
+        let again = batches.outgoing.fragments.count() as u64;
+        if again > 0 {
+            tally.drop(DropReason::OuterFragment, again);
+            batches.outgoing.fragments.clear();
+        }
     }
 
     /// Applies at most so many updates, and publishes the number of each. Whether there were any.

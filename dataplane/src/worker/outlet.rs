@@ -23,6 +23,8 @@ pub(super) struct Batches<P: Platform, const N: usize> {
 pub(super) struct Outgoing<P: Platform, const N: usize> {
     by_queue: Box<[P::Batch<N>]>,
     freed: P::Batch<N>,
+    /// Fragments of packets to ourselves.
+    pub(super) fragments: P::Batch<N>,
 }
 
 impl<P: Platform, const N: usize> Batches<P, N> {
@@ -33,6 +35,7 @@ impl<P: Platform, const N: usize> Batches<P, N> {
             outgoing: Outgoing {
                 by_queue: (0..queues).map(|_| P::Batch::default()).collect(),
                 freed: P::Batch::default(),
+                fragments: P::Batch::default(),
             },
         }
     }
@@ -83,6 +86,12 @@ impl<B: Buffer> Outlet<B> {
             } => {
                 let wanted = (port, octets, identification);
                 self.send_in_fragments(packet, wanted, queues, outgoing, tally);
+            }
+            Verdict::Reassemble => {
+                // A batch takes a whole burst, and is emptied after each.
+                if let Err(packet) = outgoing.fragments.push(packet) {
+                    outgoing.free(packet, DropReason::OuterFragment, tally);
+                }
             }
             Verdict::Drop(reason) => outgoing.free(packet, reason, tally),
             Verdict::Punt(reason) => self.give_to_control(packet, from, reason, outgoing, tally),

@@ -30,7 +30,7 @@ fn ipv4(id: u8, from: usize, octets: usize, more: bool) -> Vec<u8> {
     frame.extend((20 + octets as u16).to_be_bytes());
     frame.extend([0, id]);
     let flag = if more { 0x2000 } else { 0 };
-    frame.extend((from as u16 / 8 | flag).to_be_bytes());
+    frame.extend(((from as u16 / 8) | flag).to_be_bytes());
     frame.extend([64, 253, 0, 0]);
     frame.extend([2; 8]);
     frame.extend((from..from + octets).map(|at| at as u8));

@@ -218,6 +218,7 @@ pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
         access_link_local: Some(config.domain.fixed_mag_link_local_address),
         access_mac: Some(config.domain.fixed_mag_link_layer_address.0),
         detect: detect(config),
+        reassembly: dataplane::ReassemblyConfig::default(),
     }
 }
 

@@ -91,7 +91,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     (
         inner,
         (addresses.clone(), addresses, numbers),
-        0..10_u8,
+        0..12_u8,
         0..4_u8,
         changes,
         any::<prop::sample::Index>(),
@@ -110,7 +110,14 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
                 5 => to_us(next_header, &inner.bytes()),
                 6 => to_us(17, &udp(5437, 5437, &inner.bytes())),
                 7 => to_us(17, &udp(4191, 4191, &tlv(next_header, &inner.bytes()))),
-                8 => to_us(47, &gre(Some(GRE_KEY), &inner.bytes())),
+                8 | 9 => {
+                    // Parts of one IPv6 packet, or of one IPv4 packet, that may fit each other.
+                    let more = u8::from(hop_limit > 0);
+                    let part = [41, 0, 0, (hop_limit * 8) | more, 0, 0, 0, tag];
+                    let part = [&part[..], &[0x60; 8]].concat();
+                    V6::new(LMA, OWN, 44, &part).bytes()
+                }
+                10 => to_us(47, &gre(Some(GRE_KEY), &inner.bytes())),
                 _ => {
                     let inner = v4("10.0.0.1", "10.0.0.2", 3, 44, true);
                     let gre = tlv(47, &gre(Some(GRE_KEY), &inner));
@@ -154,10 +161,12 @@ fn survives(role: Role, port: u16, frames: &[Vec<u8>]) {
         + of("punt.dhcp")
         + of("punt.tunnel-error");
     let dropped = node.handle.stats().dropped_total();
+    // Fragments that wait, and all but one of those that became a packet.
+    let kept = of("reassembly.fragments") - of("drop.reassembly") - of("reassembly.packets");
     assert_eq!(of("rx.packets"), frames.len() as u64);
     assert_eq!(
         of("rx.packets"),
-        of("forwarded.packets") + punted + dropped,
+        of("forwarded.packets") + punted + dropped + kept,
         "{counters:?}"
     );
     assert_eq!(

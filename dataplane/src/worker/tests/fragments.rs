@@ -1,5 +1,5 @@
 //! Outer packets that are too large for the way (RFC 2473 section 7): fragmented here, put together by a
-//! peer that does it by the book.
+//! peer that does it by the book, and by another worker.
 
 use super::*;
 
@@ -126,4 +126,203 @@ fn too_many_fragments_and_no_buffers_are_counted_drops() {
     }]);
     let fate = node.pass(ACCESS, &packet);
     assert_eq!(fate, Fate::Dropped(DropReason::NeedsOuterFragment));
+}
+
+/// The other end of [`mag`]'s tunnels.
+fn lma() -> Node {
+    let mut config = config(Role::Lma);
+    config.detect.enabled = false;
+    config.own[0].address = LMA.parse().expect("an address");
+    config.own[1].address = LMA_IPV4.parse().expect("an address");
+    config.reassembly.packets = 4;
+    let mut node = Node::new(&config);
+    let over_ipv4 = TunnelSpec {
+        local: LMA_IPV4.parse().expect("an address"),
+        remote: OWN_IPV4.parse().expect("an address"),
+        ..tunnel_spec(LMA)
+    };
+    let over_ipv6 = TunnelSpec {
+        local: LMA.parse().expect("an address"),
+        remote: OWN.parse().expect("an address"),
+        ..tunnel_spec(LMA)
+    };
+    let set = |slot, tunnel| Update::Tunnel {
+        slot: TunnelSlot(slot),
+        tunnel,
+    };
+    node.program(&[
+        set(0, over_ipv6),
+        set(1, over_ipv4),
+        home(MN1_HOME, anchored(0)),
+        home("10.0.0.1/32", anchored(1)),
+        Update::NetworkNextHop {
+            next_hop: Some(hop(NETWORK)),
+        },
+    ]);
+    node
+}
+
+/// Fragments of a tunnel packet with an inner packet of 1280 octets, as the LMA gets them.
+fn fragments(over_ipv4: bool) -> Vec<Vec<u8>> {
+    let fate = mag(over_ipv4).pass(ACCESS, &from_mn(1, &inner(over_ipv4, 0)));
+    let Fate::Fragmented(TRANSPORT, frames) = fate else {
+        panic!("{fate:?}");
+    };
+    frames
+        .iter()
+        .map(|frame| relayed(TRANSPORT, frame))
+        .collect()
+}
+
+fn inner(ipv4: bool, hops: u8) -> Vec<u8> {
+    if ipv4 {
+        v4("10.0.0.1", "203.0.113.9", 64 - hops, 1280, false)
+    } else {
+        let packet = V6::udp(MN1, CN).octets(1280);
+        packet.hop_limit(64 - hops).bytes()
+    }
+}
+
+/// What became of frames that arrive in one burst.
+fn burst(node: &mut Node, frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    for frame in frames {
+        node.wires[&TRANSPORT].arrive(VecBuffer::new(frame));
+    }
+    node.step();
+    std::iter::from_fn(|| node.wires[&NETWORK].sent())
+        .map(|sent| sent.data().to_vec())
+        .collect()
+}
+
+#[test]
+fn fragments_of_a_tunnel_packet_are_forwarded_as_the_packet_in_it() {
+    for over_ipv4 in [false, true] {
+        let frames = fragments(over_ipv4);
+        let wanted = to_router(NETWORK, &inner(over_ipv4, 2));
+        let mut backwards = frames.clone();
+        backwards.reverse();
+        let mut padded = frames.clone();
+        padded[1].extend([0; 9]);
+        for frames in [&frames, &backwards, &padded] {
+            let mut node = lma();
+            assert_eq!(burst(&mut node, frames), std::slice::from_ref(&wanted));
+            assert_eq!(node.counter("rx.packets"), frames.len() as u64);
+            assert_eq!(node.counter("reassembly.fragments"), frames.len() as u64);
+            assert_eq!(node.counter("reassembly.packets"), 1);
+            assert_eq!(node.handle.stats().dropped_total(), 0);
+        }
+    }
+}
+
+/// A Proxy Binding Update, too, may come in fragments.
+#[test]
+fn fragments_of_signalling_become_controls() {
+    let mut node = lma();
+    let part = |from: u8, more: u8| {
+        let mut payload = vec![135, 0, 0, from | more, 0, 0, 0, 1];
+        payload.extend([0x5a; 8]);
+        from_router(TRANSPORT, &V6::new(OWN, LMA, 44, &payload).bytes())
+    };
+    assert!(burst(&mut node, &[part(0, 1), part(8, 0)]).is_empty());
+    let punt = node.handle.poll_punt().expect("the packet");
+    assert_eq!(punt.reason, PuntReason::Signalling);
+    let whole = V6::new(OWN, LMA, 135, &[0x5a; 16]);
+    assert_eq!(punt.mbuf.data(), from_router(TRANSPORT, &whole.bytes()));
+}
+
+/// RFC 6946: a whole packet behind a Fragment header needs no other.
+#[test]
+fn an_atomic_fragment_is_a_packet() {
+    let mut payload = vec![41, 0, 0, 0, 0, 0, 0, 1];
+    payload.extend(V6::udp(MN1, CN).bytes());
+    let outer = V6::new(OWN, LMA, 44, &payload);
+    let frame = from_router(TRANSPORT, &outer.bytes());
+    let wanted = V6::udp(MN1, CN).hop_limit(63).bytes();
+    assert_eq!(burst(&mut lma(), &[frame]), [to_router(NETWORK, &wanted)]);
+}
+
+/// A header checksum by etherparse.
+fn checksummed(packet: &mut [u8]) {
+    packet[10..12].fill(0);
+    let sum = etherparse::checksum::Sum16BitWords::new()
+        .add_slice(&packet[..20])
+        .ones_complement();
+    packet[10..12].copy_from_slice(&sum.to_ne_bytes());
+}
+
+fn ipv6_part(from: u16, more: bool, octets: usize) -> Vec<u8> {
+    let mut payload = vec![41, 0];
+    payload.extend((from | u16::from(more)).to_be_bytes());
+    payload.extend([0, 0, 0, 1]);
+    payload.resize(8 + octets, 0);
+    V6::new(OWN, LMA, 44, &payload).bytes()
+}
+
+fn ipv4_part(word: u16, octets: usize) -> Vec<u8> {
+    let mut packet = V4::new(OWN_IPV4, LMA_IPV4, 41, &vec![0; octets]).bytes();
+    packet[6..8].copy_from_slice(&word.to_be_bytes());
+    checksummed(&mut packet);
+    packet
+}
+
+#[test]
+fn fragments_that_are_not_right_are_dropped_by_reason() {
+    use DropReason::{FragmentHeader, OuterFragment, Truncated};
+    let part_header = [41, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let behind = [&[44, 0, 1, 4, 0, 0, 0, 0], &part_header[..]].concat();
+    // A fragment within an atomic one.
+    let nested = [&[44, 0, 0, 0, 0, 0, 0, 1], &part_header[..]].concat();
+    for (packet, reason) in [
+        (ipv6_part(0, true, 0), FragmentHeader),
+        (ipv6_part(8, false, 0), FragmentHeader),
+        (ipv6_part(0, true, 7), FragmentHeader),
+        (ipv6_part(0xfff8, false, 8), FragmentHeader),
+        (ipv4_part(0x2000, 0), FragmentHeader),
+        (ipv4_part(0x2000, 7), FragmentHeader),
+        (ipv4_part(0x1fff, 8), FragmentHeader),
+        (V6::new(OWN, LMA, 44, &[41, 0, 0]).bytes(), Truncated),
+        (V6::new(OWN, LMA, 44, &nested).bytes(), OuterFragment),
+        (V6::new(OWN, LMA, 60, &behind).bytes(), OuterFragment),
+    ] {
+        let fate = lma().pass(TRANSPORT, &from_router(TRANSPORT, &packet));
+        assert_eq!(fate, Fate::Dropped(reason), "{packet:?}");
+    }
+    for packet in [ipv6_part(0, true, 8), ipv4_part(0x2000, 8)] {
+        let fate = lma().pass(ACCESS, &from_mn(1, &packet));
+        assert_eq!(fate, Fate::Dropped(OuterFragment));
+    }
+}
+
+/// Overlaps, what never comes, and a flood: given up, counted, and nothing stays.
+#[test]
+fn fragments_that_do_not_make_a_packet_are_given_up() {
+    for over_ipv4 in [false, true] {
+        let frames = fragments(over_ipv4);
+        let mut node = lma();
+        let twice = [frames[0].clone(), frames[0].clone()];
+        assert!(burst(&mut node, &twice).is_empty());
+        assert_eq!(node.counter("drop.reassembly"), 2);
+
+        // One fragment each of many packets, by their identification.
+        let at = if over_ipv4 { 14 + 5 } else { 14 + 47 };
+        let flood: Vec<_> = (1..=20)
+            .map(|n| {
+                let mut frame = frames[0].clone();
+                frame[at] ^= n;
+                if over_ipv4 {
+                    checksummed(&mut frame[14..]);
+                }
+                frame
+            })
+            .collect();
+        assert!(burst(&mut node, &flood).is_empty());
+        assert_eq!(node.counter("drop.reassembly"), 2 + 16, "four are kept");
+        // A second later they have gone, and a packet that is whole finds room.
+        for _ in 0..memory::CYCLES_PER_S {
+            <Memory as crate::worker::Platform>::cycles();
+        }
+        node.step();
+        assert_eq!(node.counter("drop.reassembly"), 2 + 20);
+        assert_eq!(burst(&mut node, &frames).len(), 1);
+    }
 }
