@@ -35,12 +35,13 @@ class WithDomain(WithLab):
 
     adjust = None
     nodes = NODES
+    more_mns = ()
     attached = True
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.domain = Domain(cls.lab, binaries(), cls.adjust, cls.nodes)
+        cls.domain = Domain(cls.lab, binaries(), cls.adjust, cls.nodes, cls.more_mns)
         for node in cls.domain.nodes.values():
             node.options = cls.options(node)
         cls.domain.start()

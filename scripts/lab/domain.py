@@ -53,6 +53,9 @@ FIXED_ROUTER = "fe80::200:5eff:fe00:5213"
 ACCESS_PORT = "access"  # name of a MAG's access port in configs/lab
 ATT_802_3 = 3
 HI_NEW, HI_BETWEEN_MAGS = 1, 3
+# For `attach`: an IPv4 home address of the LMA's choice, beside a prefix or alone.
+WITH_IPV4 = ("--ipv4-hoa", "0.0.0.0")
+ONLY_IPV4 = (*WITH_IPV4, "--no-ipv6")
 
 
 def two_lmas(name, config):
@@ -66,13 +69,13 @@ def two_lmas(name, config):
 class Domain:
     """Everything up and running; hosts are not attached yet."""
 
-    def __init__(self, lab, binaries, adjust=None, only=NODES):
+    def __init__(self, lab, binaries, adjust=None, only=NODES, more_mns=()):
         """`adjust(name, config)` may change a node's configuration before it starts."""
         self.lab = lab
         self.core, self.radio = lab.namespace("core"), lab.namespace("radio")
         netns.bridge(self.core, "br0")
         self.core_port = {}  # by node, what is plugged into the core's bridge for it
-        self.hosts = {name: Host(lab, name) for name in (*MNS, "inet")}
+        self.hosts = {name: Host(lab, name) for name in (*MNS, *more_mns, "inet")}
         self.mn1, self.mn2, self.inet = (self.hosts[name] for name in (*MNS, "inet"))
         self.nodes = {}
         for name in only:
@@ -84,7 +87,7 @@ class Domain:
             self._cable(self.nodes[name])
         if set(ANCHORS) <= set(only):
             netns.sysctl(self.inet.space, "net.ipv6.conf.all.forwarding", 1)
-        for name in MNS:
+        for name in (*MNS, *more_mns):
             self._cable_mn(self.hosts[name])
         self.captures = {}
 
@@ -141,10 +144,10 @@ class Domain:
         """Undoes `unplug_core`."""
         netns.plug(self.core, self.core_port[name], "br0")
 
-    def attach(self, mn, mag, hi=HI_NEW):
+    def attach(self, mn, mag, hi=HI_NEW, more=()):
         """Plugs an MN in and registers it, as the access network would; returns crowflyctl's answer."""
         self.plug(mn, mag)
-        return mag.ctl_json("mn", "attach", *attach_words(mn, hi))
+        return mag.ctl_json("mn", "attach", *attach_words(mn, hi), *more)
 
     def detach(self, mn, mag):
         """De-registers an MN."""

@@ -44,6 +44,11 @@ class PingResult:
         return max((b - a for a, b in zip(self.times, self.times[1:])), default=0.0)
 
 
+def family(address):
+    """The option that makes a tool speak the address's family."""
+    return f"-{ipaddress.ip_address(str(address)).version}"
+
+
 class Host:
     """A namespace with one interface, `eth0`."""
 
@@ -75,10 +80,36 @@ class Host:
             if "local" in entry and not entry.get("tentative") and not entry.get("deprecated")
         ]
 
-    def default_routers(self):
-        """Link-local addresses of the default routers."""
-        routes = json.loads(run("ip", "-j", "-6", "-n", self.space, "route", "show", "default").stdout or "[]")
-        return [route["gateway"] for route in routes if "gateway" in route]
+    def default_routers(self, family=6):
+        """Addresses of the default routers; the IPv6 ones are link-local."""
+        words = "ip", "-j", f"-{family}", "-n", self.space, "route", "show", "default"
+        return [route["gateway"] for route in json.loads(run(*words).stdout or "[]") if "gateway" in route]
+
+    def ipv4_addresses(self):
+        """IPv4 addresses, as IPv4Interface."""
+        listed = json.loads(run("ip", "-j", "-4", "-n", self.space, "addr", "show", "dev", INTERFACE).stdout or "[]")
+        return [ipaddress.IPv4Interface(f"{entry['local']}/{entry['prefixlen']}")
+                for link in listed for entry in link.get("addr_info", []) if "local" in entry]
+
+    def mtu_bytes(self):
+        """MTU of the interface."""
+        return json.loads(run("ip", "-j", "-n", self.space, "link", "show", INTERFACE).stdout)[0]["mtu"]
+
+    def start_dhcp(self):
+        """Starts ISC's DHCP client, as Debian configures it; it renews until it is stopped."""
+        state = self.lab.state
+        log = state / f"dhclient-{self.name}-{len(self.lab.processes)}.log"
+        with log.open("w", encoding="utf-8") as out:
+            return spawn(
+                self.lab, ["ip", "netns", "exec", self.space, "dhclient", "-4", "-d", "-v",
+                           "-lf", state / f"{self.name}.leases", "-pf", state / f"{self.name}.dhclient.pid",
+                           INTERFACE], stdout=out, stderr=subprocess.STDOUT)
+
+    def dhcp(self, limit_s=30.0):
+        """Waits for what `start_dhcp` brings: the address and the default router."""
+        address = wait_for(f"{self.name} gets an address by DHCP", self.ipv4_addresses, limit_s)[0]
+        router = wait_for(f"{self.name} gets an IPv4 router", lambda: self.default_routers(4), 5)[0]
+        return address, ipaddress.IPv4Address(router)
 
     def slaac(self, limit_s=10.0):
         """Waits for an address and a default router; returns both."""
@@ -104,7 +135,7 @@ class Host:
                            "--forceflush"], stdout=out, stderr=subprocess.STDOUT)
         try:
             wait_for("iperf3 listens", lambda: "listening" in log.read_text())
-            words = ["iperf3", "-6", "-c", destination, "-p", _IPERF_PORT, "-t", seconds, "-J",
+            words = ["iperf3", family(destination), "-c", destination, "-p", _IPERF_PORT, "-t", seconds, "-J",
                      "--connect-timeout", 3000] + (["-R"] if reverse else [])
             done = self.execute(*words, limit_s=seconds + 20, check=False)
         finally:
@@ -121,7 +152,7 @@ class Ping:
 
     def __init__(self, host, destination, interval_s, size, count, wait_s):
         self.path = host.lab.state / f"ping-{host.name}-{len(host.lab.processes)}.log"
-        words = ["ip", "netns", "exec", host.space, "ping", "-6", "-n", "-D", "-O", "-i", interval_s,
+        words = ["ip", "netns", "exec", host.space, "ping", family(destination), "-n", "-D", "-O", "-i", interval_s,
                  "-s", size, "-W", wait_s] + (["-c", count] if count else []) + [destination]
         with self.path.open("w", encoding="utf-8") as out:
             self.process = spawn(host.lab, words, stdout=out, stderr=subprocess.STDOUT)

@@ -27,8 +27,10 @@ NAMES = {
 
 PAD1, PADN, MN_ID, HNP, HANDOFF, ATT, MN_LL_ID, LINK_LOCAL, TIMESTAMP, MAG_ADDRESS = (
     0, 1, 8, 22, 23, 24, 25, 26, 27, 51)
+IPV4_HOME_ADDRESS, IPV4_REQUEST, IPV4_REPLY, IPV4_ROUTER, IPV4_DHCP_MODE = 29, 36, 37, 38, 39
 # Offset y modulo x at which an option's type octet has to sit (RFC 6275 section 6.2.1 and each option).
-ALIGNMENT = {HNP: (8, 4), LINK_LOCAL: (8, 6), TIMESTAMP: (8, 2), MAG_ADDRESS: (8, 4), 29: (4, 0)}
+ALIGNMENT = {HNP: (8, 4), LINK_LOCAL: (8, 6), TIMESTAMP: (8, 2), MAG_ADDRESS: (8, 4),
+             IPV4_HOME_ADDRESS: (4, 0), IPV4_REQUEST: (4, 0), IPV4_REPLY: (4, 0), IPV4_ROUTER: (4, 0)}
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ class Message:
     def prefixes(self):
         """Home Network Prefix options, in order: source, destination in RO messages (HL-9)."""
         return [ipaddress.IPv6Network((data[2:18], data[1])) for data in self.option(HNP)]
+
+    def ipv4_homes(self):
+        """IPv4 Home Address options (RFC 5555 section 3.1.1), in order: source, destination (L-29)."""
+        return [ipaddress.IPv4Interface((data[2:6], data[0] >> 2)) for data in self.option(IPV4_HOME_ADDRESS)]
 
     def mag_address(self):
         """The MAG IPv6 Address option (RFC 6705 section 11.1), or None."""

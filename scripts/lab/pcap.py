@@ -1,4 +1,4 @@
-"""Reading captures: pcap files of Ethernet frames, and the IPv6 headers in them.
+"""Reading captures: pcap files of Ethernet frames, and the IPv6 headers in them, IPv4 in tunnels.
 
 Only as much of RFC 8200 as the lab meets: no extension headers but those named here are walked.
 """
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 MAGIC_US, MAGIC_NS = 0xA1B2C3D4, 0xA1B23C4D
 ETHERTYPE_IPV6 = 0x86DD
 IPV6_HEADER = 40
-NEXT_IPV6, NEXT_ICMPV6, NEXT_MH, NEXT_DSTOPTS = 41, 58, 135, 60
+IPV4_HEADER = 20
+NEXT_IPV4, NEXT_IPV6, NEXT_ICMPV6, NEXT_MH, NEXT_DSTOPTS = 4, 41, 58, 135, 60
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,21 @@ class Ipv6:
     payload: bytes
 
     def inner(self):
-        """The packet inside an IPv6-in-IPv6 tunnel, or None."""
+        """The packet inside a tunnel over IPv6, or None."""
+        if self.next_header == NEXT_IPV4:
+            return ipv4(self.payload)
         return ipv6(self.payload) if self.next_header == NEXT_IPV6 else None
+
+
+@dataclass(frozen=True)
+class Ipv4:
+    """One IPv4 packet."""
+
+    source: ipaddress.IPv4Address
+    destination: ipaddress.IPv4Address
+    protocol: int
+    ttl: int
+    payload: bytes
 
 
 def frames(path):
@@ -74,4 +88,16 @@ def ipv6(octets):
     return Ipv6(
         ipaddress.IPv6Address(octets[8:24]), ipaddress.IPv6Address(octets[24:40]),
         next_header, hop_limit, payload,
+    )
+
+
+def ipv4(octets):
+    """The IPv4 packet at the start of some octets, or None."""
+    if len(octets) < IPV4_HEADER or octets[0] >> 4 != 4:
+        return None
+    length, = struct.unpack_from("!H", octets, 2)
+    header = 4 * (octets[0] & 15)
+    return Ipv4(
+        ipaddress.IPv4Address(octets[12:16]), ipaddress.IPv4Address(octets[16:20]),
+        octets[9], octets[8], octets[header:length],
     )
