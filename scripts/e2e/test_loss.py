@@ -14,6 +14,9 @@ from lab.relay import FROM_NODE, delay, drop, duplicate
 from lab.shell import wait_for
 
 PEER_MAG_REFUSED, IN_PLACE = 132, 1
+REFRESHED_LIFETIME_S = 3
+# One MAG's lifetime, the receiving half's of the other, and the LMA's own look at the far end.
+FALL_BACK_LIFETIMES = 5
 SETUP_KINDS = (mh.RO_INIT, mh.RO_SETUP, mh.RO_SETUP_ACK, mh.RO_INIT_ACK)
 TRIGGER_KINDS = (mh.RO_TRIGGER, mh.RO_TRIGGER_ACK)
 
@@ -133,7 +136,7 @@ class Storm(WithLosses):
 def short_lifetime(name, config):
     """Refreshes are due every two seconds."""
     short_timers(name, config)
-    config["localized_routing"]["lifetime_s"] = 3
+    config["localized_routing"]["lifetime_s"] = REFRESHED_LIFETIME_S
 
 
 class Refreshes(WithLosses):
@@ -174,6 +177,19 @@ class Refreshes(WithLosses):
         wait_for("nobody sends past the anchor", self.anchored, 8)
         time.sleep(0.5)
         self.unharmed()
+
+
+    def test_ls_15_mags_that_are_cut_off_from_each_other_fall_back_to_the_lma(self):
+        """The LMA reaches both, so both are granted refreshes; still the path must not last."""
+        self.ask("path.request")
+        wait_for("the path is up", self.direct, 8)
+        began = time.time()
+        self.relay.rules(drop(source="mag1", destination="mag2"), drop(source="mag2", destination="mag1"))
+        wait_for("pings go through the LMA", lambda: [r for r in self.stream.replies() if r[0] > began + 1],
+                 FALL_BACK_LIFETIMES * REFRESHED_LIFETIME_S)
+        self.said = f"after {time.time() - began:.1f} s, lifetime {REFRESHED_LIFETIME_S} s"
+        self.assertTrue(self.anchored())
+        self.stream.process.kill()  # what it has lost is lost
 
 
 def two_lmas_short_timers(name, config):
