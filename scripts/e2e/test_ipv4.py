@@ -176,9 +176,9 @@ class Ipv4Only(WithIpv4):
         raw = bytes.fromhex(mac.replace(":", ""))
 
         def send(source="0.0.0.0", chaddr=raw, mac=mac, ciaddr="0.0.0.0", **options):
-            frame = Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / IP(src=source, dst="255.255.255.255") / UDP(
-                sport=68, dport=67) / BOOTP(chaddr=chaddr, ciaddr=ciaddr, xid=7) / DHCP(options=[*options.items(), "end"])
-            sender.send([bytes(frame)])
+            message = BOOTP(chaddr=chaddr, ciaddr=ciaddr, xid=7) / DHCP(options=[*options.items(), "end"])
+            packet = IP(src=source, dst="255.255.255.255") / UDP(sport=68, dport=67) / message
+            sender.send([bytes(Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / packet)])
 
         lies = {
             "net.tx.dhcp-nak": lambda: send(**{"message-type": "request", "requested_addr": "10.1.99.99"}),

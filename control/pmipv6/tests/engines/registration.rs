@@ -1,5 +1,6 @@
 //! RFC 5213: registration, extension, handover, de-registration, and every way they fail.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -694,4 +695,130 @@ fn engines_are_deterministic() {
     };
     assert_eq!(run(), run());
     let _: Option<&dyn Engine> = None;
+}
+
+fn served(domain: &Domain) -> Vec<String> {
+    let line = |(at, output): &(IpAddr, Output)| match output {
+        Output::ServeIpv4 { link, service, .. } => {
+            let (address, router) = (service.address, service.default_router);
+            format!(
+                "{at} serves {address}/{} {router} {:?} on port {}",
+                service.prefix_len, service.dhcp, link.port
+            )
+        }
+        Output::EndIpv4 { link, address } => format!("{at} ends {address} on port {}", link.port),
+        other => panic!("{other:?}"),
+    };
+    domain.served.iter().map(line).collect()
+}
+
+/// RFC 5844 sections 3.1.2.1 and 3.4: no prefix is asked for, options 37 to 39 say what the MAG serves.
+#[test]
+fn rfc5844_ipv4_only_is_served_and_ends_with_the_binding() {
+    let mut domain = domain();
+    let mut request = attach_request("mn1@lma1", 1);
+    request.ipv6 = false;
+    request.ipv4_hoa = Some("10.1.0.9".parse().unwrap());
+    let token = attach_token(&mut domain, "mag1", request.clone());
+    let Some(Ok(Answer::Attached(view))) = domain.reply(token) else {
+        panic!("{:?}", domain.reply(token))
+    };
+    assert_eq!(
+        (view.hnps.len(), view.ipv4_hoa),
+        (0, Some(net("10.1.0.9/32")))
+    );
+    let (Message::BindingUpdate(update), Message::BindingAck(ack)) =
+        (&domain.trace[0].message, &domain.trace[1].message)
+    else {
+        panic!()
+    };
+    assert_eq!(options::home_network_prefixes(&update.options).count(), 0);
+    assert_eq!(options::ipv4_dhcp_server(&ack.options), Some(true));
+    let mag1 = address("mag1");
+    let serves = format!("{mag1} serves 10.1.0.9/24 10.1.0.1 Server on port 1");
+    assert_eq!(served(&domain), std::slice::from_ref(&serves));
+    assert!(domain.advertised.is_empty());
+    domain.seconds(2_900);
+    assert_eq!(
+        served(&domain),
+        [serves.clone(), serves.clone()],
+        "extended"
+    );
+    // To another link of the same MAG: without the home address named, it is found by the MN.
+    request.link = link(2, 1);
+    request.ipv4_hoa = Some("0.0.0.0".parse().unwrap());
+    let token = attach_token(&mut domain, "mag1", request);
+    assert!(matches!(domain.reply(token), Some(Ok(_))));
+    let moved = serves.replace("port 1", "port 2");
+    assert_eq!(
+        served(&domain)[2..],
+        [format!("{mag1} ends 10.1.0.9 on port 1"), moved]
+    );
+    let token = domain.command(
+        "mag1",
+        Command::Detach {
+            mn_id: "mn1@lma1".to_owned(),
+        },
+    );
+    domain.settle();
+    assert_eq!(domain.reply(token), Some(&Ok(Answer::Detached)));
+    assert_eq!(
+        served(&domain)[4..],
+        [format!("{mag1} ends 10.1.0.9 on port 2")]
+    );
+}
+
+#[test]
+fn rfc5844_an_ipv4_only_mn_keeps_its_address_at_the_next_mag() {
+    let mut domain = domain();
+    let mut request = attach_request("mn1@lma1", 1);
+    request.ipv6 = false;
+    request.ipv4_hoa = Some("0.0.0.0".parse().unwrap());
+    let token = attach_token(&mut domain, "mag1", request.clone());
+    let Some(Ok(Answer::Attached(first))) = domain.reply(token).cloned() else {
+        panic!()
+    };
+    request.hi = 3;
+    let token = attach_token(&mut domain, "mag3", request);
+    let Some(Ok(Answer::Attached(second))) = domain.reply(token) else {
+        panic!("{:?}", domain.reply(token))
+    };
+    assert_eq!(first.ipv4_hoa, second.ipv4_hoa);
+    let parts = |line: &String| line.split_once(' ').unwrap().1.to_owned();
+    let lines = served(&domain);
+    assert_eq!(
+        parts(&lines[0]),
+        parts(&lines[1]),
+        "the same router and server at every MAG"
+    );
+}
+
+#[test]
+fn rfc5844_the_domain_says_who_is_dhcp_server_and_which_router() {
+    let mut domain = domain_with(
+        |_| {},
+        |lma| {
+            lma.dhcp = pmipv6::io::DhcpMode::Relay;
+            lma.ipv4_default_routers = lma
+                .ipv4_pools
+                .iter()
+                .map(|pool| (*pool, pool.hosts().last().unwrap()))
+                .collect();
+        },
+    );
+    let mut request = attach_request("mn1@lma1", 1);
+    request.ipv4_hoa = Some("10.1.0.1".parse().unwrap());
+    attach_token(&mut domain, "mag1", request);
+    let mag1 = address("mag1");
+    let expected = format!("{mag1} serves 10.1.0.1/24 10.1.0.254 Relay on port 1");
+    assert_eq!(served(&domain), [expected]);
+}
+
+#[test]
+fn attach_has_to_ask_for_something() {
+    let mut domain = domain();
+    let mut request = attach_request("mn1@lma1", 1);
+    request.ipv6 = false;
+    let token = attach_token(&mut domain, "mag1", request);
+    assert_eq!(refusal(&domain, token).name, "nothing-to-register");
 }
