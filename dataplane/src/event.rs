@@ -20,9 +20,15 @@ pub struct Punt<B = Mbuf> {
 pub struct Inject<B = Mbuf> {
     /// The frame.
     pub mbuf: B,
-    /// Port to send it on.
+    /// Port to send it on, or [`BY_DESTINATION`].
     pub port: u16,
 }
+
+/// Instead of a port: the IP packet in the frame goes where one to its destination goes, as if the node were
+/// a router in front of itself. To the link of an attached home, into the tunnel of an anchored one in
+/// whatever form that has, or to the network; one hop is counted. The frame's addresses mean nothing. So an
+/// ICMP error about a user packet finds its way back to where that came from.
+pub const BY_DESTINATION: u16 = u16::MAX;
 
 /// Why a packet goes to control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,7 +32,7 @@ pub use config::{
     ConfigError, DetectConfig, IdlePolicy, OwnAddress, PortRole, ReassemblyConfig, Role, RoleSet,
     WorkerConfig,
 };
-pub use event::{Event, IcmpError, Inject, Punt, PuntReason};
+pub use event::{BY_DESTINATION, Event, IcmpError, Inject, Punt, PuntReason};
 pub use stats::{BurstHistogram, Counter, DropReason, WorkerStats};
 pub use update::{
     Encapsulation, GreKeys, HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, PairAction,

@@ -1,7 +1,7 @@
 //! The first stage: what a frame is, by its headers and the node's own addresses alone.
 
 use super::header::{self, *};
-use super::ipv4::ipv4;
+use super::ipv4::{Ipv4, ipv4, take_ipv4};
 use super::own::to_own;
 use super::wrap::Wrap;
 use crate::config::{MAX_PORTS, PortRole, RoleSet, WorkerConfig};
@@ -177,6 +177,27 @@ pub(crate) fn classify(
         return Err(DropReason::Multicast.into());
     }
     Ok(())
+}
+
+/// Reads the packet of a frame of control's, which goes by its destination.
+#[cold]
+pub(crate) fn read_own(frame: &[u8], packet: &mut Packet) -> Result<(), DropReason> {
+    let ip = frame.get(ETHERNET..).ok_or(DropReason::Truncated)?;
+    *packet = Packet {
+        ip_offset: ETHERNET as u16,
+        vlan: NO_VLAN,
+        origin: Origin::Network,
+        ..Packet::default()
+    };
+    if ip.first().is_some_and(|first| first >> 4 == 4) {
+        return take_ipv4(&Ipv4::new(ip)?, packet);
+    }
+    let (fixed, whole) = checked_ipv6(ip)?;
+    let [source, destination] = [8, 24].map(|at| header::address(fixed, at));
+    if is_multicast(destination) {
+        return Err(DropReason::Multicast);
+    }
+    take_ipv6(fixed, whole, source, destination, packet)
 }
 
 /// One 802.1Q tag, on access links only; VLAN 0 is a priority tag and names no VLAN.

@@ -1,6 +1,6 @@
 //! Local mobility anchor.
 
-use super::{Found, Verdict, counted, into_network, into_tunnel};
+use super::{Found, Verdict, counted, far_home, into_network, into_tunnel};
 use crate::event::IcmpError;
 use crate::packet::Buffer;
 use crate::packet::classify::Packet;
@@ -35,13 +35,14 @@ pub(super) fn from_tunnel<B: Buffer>(
         HomeKind::Anchored => {
             // Both ends on one MAG is legal: the packet goes back where it came from.
             let verdict = into_tunnel(state, packet, tunnel, buffer)?;
-            notice(state, packet, found);
+            notice(state, packet, found, u64::from(found.destination));
             counted(state, Counter::LmaHairpin, verdict)
         }
         HomeKind::Suspended => Err(DropReason::BindingSuspended.into()),
         HomeKind::PeerAnchored => {
             let verdict = into_network(state, packet, buffer)?;
-            notice(state, packet, found);
+            // The entry is the peer LMA's whole prefix: it does not tell its MNs apart.
+            notice(state, packet, found, far_home(packet.destination));
             counted(state, Counter::LmaToPeer, verdict)
         }
         HomeKind::Absent | HomeKind::Attached => {
@@ -87,13 +88,9 @@ fn hand_back<B: Buffer>(
 /// The RO Trigger function's eye (draft-loureiro-netext-pmipv6-ro section 3): source and destination are
 /// both mobile, and their packets pass through here.
 #[inline(always)]
-fn notice(state: &mut State, packet: &Packet, found: &Found) {
+fn notice(state: &mut State, packet: &Packet, found: &Found, destination: u64) {
     if state.detect.is_enabled() {
-        state.pair_talks(
-            u64::from(found.source),
-            u64::from(found.destination),
-            packet,
-        );
+        state.pair_talks(u64::from(found.source), destination, packet);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mobile access gateway, and the correspondent gateway, which is like one.
 
-use super::{Found, Verdict, counted, into_network, into_tunnel};
+use super::{Found, Verdict, counted, far_home, into_network, into_tunnel};
 use crate::config::Role;
 use crate::event::IcmpError;
 use crate::packet::Buffer;
@@ -57,7 +57,7 @@ pub(super) fn from_access<B: Buffer>(
     if state.detect.is_enabled() {
         state.pair_talks(
             u64::from(found.source),
-            (packet.destination >> 64) as u64,
+            far_home(packet.destination),
             packet,
         );
     }

@@ -9,7 +9,7 @@ use crate::event::{Event, IcmpError, PuntReason};
 use crate::packet::Buffer;
 use crate::packet::classify::{Origin, Packet};
 use crate::stats::{Counter, DropReason};
-use crate::table::NONE;
+use crate::table::{HomeKind, NONE};
 use crate::tunnel::{TunnelState, rewrite, wrap};
 use crate::worker::State;
 
@@ -40,6 +40,16 @@ pub(crate) enum Verdict {
 impl From<DropReason> for Verdict {
     fn from(reason: DropReason) -> Self {
         Self::Drop(reason)
+    }
+}
+
+/// What tells one far end from another where no table does: an IPv6 /64, or a whole IPv4 address (which
+/// stands in the low half, as mapped into IPv6).
+#[inline(always)]
+fn far_home(address: u128) -> u64 {
+    match (address >> 64) as u64 {
+        0 => address as u64,
+        prefix => prefix,
     }
 }
 
@@ -98,6 +108,29 @@ pub(crate) fn act<B: Buffer>(
         (_, Origin::Network) => mag::from_network(state, packet, found, buffer),
     };
     moved.unwrap_or_else(|refused| refused)
+}
+
+/// Moves a packet of control's to where its destination is. Nothing of it is told to anybody: it is an answer.
+#[cold]
+pub(crate) fn route<B: Buffer>(state: &mut State, packet: &Packet, buffer: &mut B) -> Verdict {
+    let hash = state.homes.prefetch(packet.destination, packet.ipv4);
+    let index = state.homes.find(packet.destination, packet.ipv4, hash);
+    let home = state.homes.entry(index).copied();
+    let moved = match home.map(|home| (home.kind, home)) {
+        Some((HomeKind::Attached, home)) if home.link.is_set => {
+            rewrite::deliver(packet, &home.link, buffer, &mut state.tally)
+        }
+        Some((HomeKind::Attached, _)) => Err(DropReason::IncompleteEntry.into()),
+        Some((HomeKind::Anchored, home)) => into_tunnel(state, packet, home.tunnel, buffer),
+        Some((HomeKind::Suspended, _)) => Err(DropReason::BindingSuspended.into()),
+        Some((HomeKind::PeerAnchored | HomeKind::Absent, _)) | None => {
+            into_network(state, packet, buffer)
+        }
+    };
+    match moved {
+        Ok(Verdict::Refuse(reason, _)) | Err(Verdict::Refuse(reason, _)) => reason.into(),
+        Ok(verdict) | Err(verdict) => verdict,
+    }
 }
 
 /// Puts a packet into a tunnel if the tunnel carries packets.

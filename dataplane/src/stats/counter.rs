@@ -45,6 +45,8 @@ counters! {
         Forwarded = "forwarded.packets",
         /// Frames that control injected.
         Injected = "inject.packets",
+        /// Of these, packets that went where their destination is.
+        InjectRouted = "inject.routed",
         /// ND, MLD and ARP given to control.
         PuntNeighbour = "punt.neighbour",
         /// Mobility Header and ESP given to control.

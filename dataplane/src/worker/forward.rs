@@ -8,8 +8,8 @@
 use super::state::State;
 use crate::config::MAX_BURST_PACKETS;
 use crate::packet::Buffer;
-use crate::packet::classify::{Origin, Packet, classify};
-use crate::role::{Found, Verdict, act, asks_for};
+use crate::packet::classify::{Origin, Packet, classify, read_own};
+use crate::role::{Found, Verdict, act, asks_for, route};
 use crate::stats::DropReason;
 use crate::table::HomeKind;
 
@@ -66,6 +66,29 @@ impl Forwarder {
     }
 }
 
+impl Forwarder {
+    /// Decides about a frame of control's that goes by its destination, and rewrites it.
+    #[cold]
+    pub(crate) fn route<B: Buffer>(&mut self, buffer: &mut B) -> Verdict {
+        let mut packet = Packet::default();
+        if let Err(reason) = read_own(buffer.data(), &mut packet) {
+            return reason.into();
+        }
+        cut(&packet, buffer);
+        route(&mut self.state, &packet, buffer)
+    }
+}
+
+/// Takes away what follows the packet in its frame.
+#[inline(always)]
+fn cut<B: Buffer>(packet: &Packet, buffer: &mut B) {
+    let end = usize::from(packet.ip_offset) + packet.ip_octets as usize;
+    let padding = buffer.octets().saturating_sub(end);
+    if padding > 0 {
+        buffer.shrink_back(padding);
+    }
+}
+
 /// Reads headers and asks for buckets. Octets of the frames.
 #[inline(always)]
 fn read<B: Buffer>(state: &State, port: u16, packets: &mut [B], steps: &mut [Step]) -> u64 {
@@ -97,11 +120,7 @@ fn read_one<B: Buffer>(
     }
     let packet = &mut step.packet;
     classify(&state.ground, port, buffer.data(), packet)?;
-    let end = usize::from(packet.ip_offset) + packet.ip_octets as usize;
-    let padding = buffer.octets().saturating_sub(end);
-    if padding > 0 {
-        buffer.shrink_back(padding);
-    }
+    cut(packet, buffer);
     step.found = Found::NOTHING;
     let (source, destination) = asks_for(state.role, packet.origin);
     if source {

@@ -3,7 +3,7 @@
 use super::platform::{Batch, Platform};
 use super::{Queue, Worker};
 use crate::config::MAX_PORTS;
-use crate::event::{Punt, PuntReason};
+use crate::event::{BY_DESTINATION, Punt, PuntReason};
 use crate::packet::Buffer;
 use crate::role::Verdict;
 use crate::stats::{Counter, DropReason, Tally};
@@ -246,8 +246,12 @@ impl<P: Platform> Worker<P> {
                 break;
             };
             any = true;
+            self.forwarder.state.tally.add(Counter::Injected, 1);
+            if packet.port == BY_DESTINATION {
+                self.route_injected(packet.mbuf, batches);
+                continue;
+            }
             let tally = &mut self.forwarder.state.tally;
-            tally.add(Counter::Injected, 1);
             self.outlet
                 .enqueue(packet.mbuf, packet.port, &mut batches.outgoing, tally);
             if sent % N == 0 {
@@ -259,5 +263,23 @@ impl<P: Platform> Worker<P> {
             batches.outgoing.flush(&mut self.queues, tally);
         }
         any
+    }
+
+    /// Sends a packet of control's where its destination is.
+    #[cold]
+    fn route_injected<const N: usize>(
+        &mut self,
+        mut packet: P::Buffer,
+        batches: &mut Batches<P, N>,
+    ) {
+        let verdict = self.forwarder.route(&mut packet);
+        let tally = &mut self.forwarder.state.tally;
+        if matches!(verdict, Verdict::Transmit(_) | Verdict::Fragment { .. }) {
+            tally.add(Counter::InjectRouted, 1);
+        }
+        let (queues, outgoing) = (&mut self.queues, &mut batches.outgoing);
+        self.outlet
+            .hand_out(packet, BY_DESTINATION, verdict, queues, outgoing, tally);
+        batches.outgoing.flush(&mut self.queues, tally);
     }
 }

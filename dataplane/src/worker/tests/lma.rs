@@ -85,6 +85,22 @@ fn l_3_a_pair_with_a_peers_home_is_told() {
 }
 
 #[test]
+fn l_32_every_far_end_of_a_peers_prefix_is_told_at_once() {
+    let mut node = lma();
+    node.program(&[home("2001:db8:a::/48", HomeAction::PeerAnchored)]);
+    for far in ["2001:db8:a:1::9", "2001:db8:a:2::9", "2001:db8:a:2::8"] {
+        node.pass(TRANSPORT, &from_mag(MAG1, &V6::udp(MN1, far)));
+    }
+    let told = node.events();
+    let far = told.iter().map(|event| match event {
+        Event::PairTalks { destination, .. } => destination.to_string(),
+        other => panic!("{other:?}"),
+    });
+    let far: Vec<_> = far.collect();
+    assert_eq!(far, ["2001:db8:a:1::9", "2001:db8:a:2::9"]);
+}
+
+#[test]
 fn hl_26_two_homes_behind_one_mag_go_back_to_it() {
     let mut node = lma();
     node.program(&[home(MN2_HOME, anchored(0))]);

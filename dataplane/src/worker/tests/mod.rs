@@ -11,6 +11,7 @@ mod mag;
 mod memory;
 mod model;
 mod own_ipv4;
+mod routed;
 mod run;
 mod update;
 
