@@ -36,7 +36,7 @@ impl LocalMobilityAnchor {
         }
     }
 
-    fn judge(&self, mag: IpAddr, request: &RoRequest) -> Result<Verdict, u8> {
+    fn judge(&mut self, mag: IpAddr, request: &RoRequest) -> Result<Verdict, u8> {
         if request.proxy_mode {
             return Err(ro_status::MODE_NOT_SUPPORTED);
         }
@@ -63,9 +63,12 @@ impl LocalMobilityAnchor {
         if self.hold_off.holds(self.node.mono(), home, there) {
             return Err(ro_status::NOT_ALLOWED);
         }
-        self.plan(home, there)
-            .map(Verdict::Proceed)
-            .map_err(status_of)
+        self.plan(home, there).map(Verdict::Proceed).map_err(|why| {
+            self.node.count(why.0);
+            self.hold_off
+                .refuse(self.node.mono(), home, there, why.1.to_owned());
+            status_of(why)
+        })
     }
 
     /// By hand: at once, whatever failed before.

@@ -70,11 +70,12 @@ pub(super) fn binding(mn_id: &str, entry: &BindingUpdateListEntry, now: Duration
     }
 }
 
-/// Seconds until a path ends; 65535 where it never does.
+/// Seconds until a path ends; 65535 where it never does, 0 where it was never granted.
 fn lifetime_left_s(path: &Path, now: Duration) -> u64 {
-    match path.until {
-        Some(until) => until.saturating_sub(now).as_secs(),
-        None => u16::MAX.into(),
+    match (path.until, path.state) {
+        (Some(until), _) => until.saturating_sub(now).as_secs(),
+        (None, PathState::Active | PathState::ReceivingOnly) => u16::MAX.into(),
+        (None, PathState::SettingUp | PathState::Ending) => 0,
     }
 }
 

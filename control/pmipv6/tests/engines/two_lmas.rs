@@ -492,6 +492,27 @@ fn l_72_ls_8_the_lma_denies() {
     );
 }
 
+#[test]
+fn l_6_l_72_the_lma_says_why_it_cannot_do_what_a_mag_asks() {
+    let mut domain = domain_with(
+        |mag| mag.localized_routing.mag_requested = true,
+        |lma| {
+            lma.localized_routing.mag_requested = true;
+            lma.peer_lmas.clear();
+        },
+    );
+    let (source, destination) = attached(&mut domain);
+    domain.talk("mag1", host(&source), host(&destination));
+    assert_eq!(
+        domain.take_trace(),
+        ["mag1 > lma1 Request", "lma1 > mag1 Request Ack status 133"]
+    );
+    assert_eq!(domain.counter("lma1", "pmipv6.lr.peer-lma-unknown"), 1);
+    let shown = domain.paths("lma1");
+    assert_eq!(shown.len(), 1);
+    assert!(shown[0].why.as_ref().unwrap().contains("peer LMA"));
+}
+
 fn attach_dual(domain: &mut Domain, mag: &str, mn_id: &str) -> (IpNet, IpNet) {
     let mut request = attach_request(mn_id, 1);
     request.ipv4_hoa = Some("0.0.0.0".parse().unwrap());
