@@ -3,7 +3,7 @@
 //! ```text
 //!   Message / Malformed ──┐                        ┌── Send             (a Mobility Header message)
 //!   Command ──────────────┤                        ├── Program          (numbered forwarding state)
-//!   Applied(n) ───────────┼──▶ engine.handle() ────┼── Reply, Notify    (to operators)
+//!   Applied(n), NoRoom ───┼──▶ engine.handle() ────┼── Reply, Notify    (to operators)
 //!   PairTalks, Activity ──┤                        ├── Advertise        (Router Advertisement to an MN)
 //!   Timeout ──────────────┘                        ├── ServeIpv4        (ARP and DHCP for an MN)
 //!                                                  └── Probe            (is this path in use?)
@@ -118,6 +118,12 @@ pub enum Input {
     },
     /// Every worker has applied every update up to and including this number.
     Applied(UpdateNumber),
+    /// The tables of the workers have no room for this entry: forwarding is as it was before. Its number
+    /// counts as applied in its turn; where this comes before that, nothing was promised on it yet.
+    NoRoom {
+        /// The entry of [`Output::Program`].
+        entry: Entry,
+    },
     /// The dataplane saw a packet between two mobile addresses go through this node, and no path entry
     /// took it (LMA: inner packet of the tunnel; MAG: uplink packet, where MAG detection is on).
     PairTalks {

@@ -175,6 +175,8 @@ impl Control {
                 if let Err(refused) = self.program.carry_out(now, number, &entry, &mut hops) {
                     tracing::error!(%refused, ?entry, "not programmed");
                     self.raise("table-full", refused.to_string());
+                    // Before the number counts as applied, and before anything else comes in.
+                    self.inbox.push_front(Input::NoRoom { entry });
                 }
             }
             Output::Reply { token, result } => self.reply(token, result),

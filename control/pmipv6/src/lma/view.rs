@@ -55,6 +55,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.tx.ro-refresh-ack",
     "pmipv6.tx.ro-trigger",
     "pmipv6.tx.ro-trigger-ack",
+    "pmipv6.update.no-room",
 ];
 
 impl LocalMobilityAnchor {

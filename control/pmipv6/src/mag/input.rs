@@ -46,6 +46,7 @@ impl MobileAccessGateway {
                 }
             },
             Input::Applied(number) => self.node.applied(number),
+            Input::NoRoom { entry } => self.on_no_room(&entry),
             Input::PairTalks {
                 source,
                 destination,

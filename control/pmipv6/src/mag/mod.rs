@@ -12,6 +12,7 @@ mod hand_back;
 mod input;
 mod leaving;
 mod localized;
+mod no_room;
 mod order;
 mod output;
 mod refresh;

@@ -45,6 +45,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.tx.ro-refresh",
     "pmipv6.tx.ro-setup",
     "pmipv6.tx.ro-setup-ack",
+    "pmipv6.update.no-room",
 ];
 
 pub(super) fn binding(mn_id: &str, entry: &BindingUpdateListEntry, now: Duration) -> BindingView {

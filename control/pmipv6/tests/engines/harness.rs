@@ -77,6 +77,9 @@ struct Node {
 /// What the network does to a message.
 pub(crate) type Filter = Box<dyn FnMut(&Sent) -> bool>;
 
+/// Which updates of which node find no room.
+pub(crate) type NoRoom = Box<dyn FnMut(IpAddr, &Entry) -> bool>;
+
 pub(crate) struct Domain {
     pub(crate) now: Duration,
     nodes: BTreeMap<IpAddr, Node>,
@@ -92,6 +95,10 @@ pub(crate) struct Domain {
     last_token: Token,
     /// True: the message is lost.
     pub(crate) lose: Option<Filter>,
+    /// True: the workers' tables have no room for the entry.
+    pub(crate) no_room: Option<NoRoom>,
+    /// Halves of paths that found none: removing them does nothing.
+    refused: BTreeSet<(IpAddr, &'static str, IpNet, IpNet)>,
     /// Nodes whose workers do not apply anything.
     pub(crate) held: BTreeSet<IpAddr>,
     /// Packets that paths have carried, by (node, local, remote).
@@ -215,6 +222,8 @@ impl Domain {
             replies: BTreeMap::new(),
             last_token: 0,
             lose: None,
+            no_room: None,
+            refused: BTreeSet::new(),
             held: BTreeSet::new(),
             carried: BTreeMap::new(),
             dead: BTreeSet::new(),
@@ -294,7 +303,9 @@ impl Domain {
                     "updates are numbered without gaps"
                 );
                 node.programmed = number;
-                self.entries.push((at, entry));
+                if let Some(entry) = self.program(at, entry) {
+                    pending.push_front(Input::NoRoom { entry });
+                }
             }
             Output::Reply { token, result } => {
                 let before = self.replies.insert(token, result);
@@ -316,6 +327,32 @@ impl Domain {
             Output::ServeIpv4 { .. } | Output::EndIpv4 { .. } => self.served.push((at, output)),
             Output::ParameterProblem { .. } => {}
         }
+    }
+
+    /// Takes an update; gives it back where there is no room for it.
+    fn program(&mut self, at: IpAddr, entry: Entry) -> Option<Entry> {
+        let half = match entry {
+            Entry::PathSend { local, remote, .. } | Entry::PathSendRemove { local, remote } => {
+                Some((at, "send", local, remote))
+            }
+            Entry::PathReceive { local, remote, .. }
+            | Entry::PathReceiveRemove { local, remote } => Some((at, "receive", local, remote)),
+            _ => None,
+        };
+        let full = self.no_room.as_mut();
+        if full.is_some_and(|full| full(at, &entry)) {
+            self.refused.extend(half);
+            return Some(entry);
+        }
+        let was_refused = half.is_some_and(|half| self.refused.remove(&half));
+        let removes = matches!(
+            entry,
+            Entry::PathSendRemove { .. } | Entry::PathReceiveRemove { .. }
+        );
+        if !(was_refused && removes) {
+            self.entries.push((at, entry));
+        }
+        None
     }
 
     fn transmit(&mut self, source: IpAddr, destination: IpAddr, via: Via, message: Message) {

@@ -6,6 +6,7 @@ mod harness;
 mod lifetimes;
 mod messages;
 mod network4;
+mod no_room;
 mod registration;
 mod security;
 mod single_lma;
