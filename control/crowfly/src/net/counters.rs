@@ -53,7 +53,8 @@ counters! {
     drop_arp_foreign_sender = "net.drop.arp-foreign-sender",
     /// DHCP message that is malformed, or that no client on the link can send.
     drop_dhcp_malformed = "net.drop.dhcp-malformed",
-    /// DHCP from a link without an MN that has an IPv4 home address.
+    /// DHCP from a link without an MN that has an IPv4 home address; answered all the same if it gets one in
+    /// a moment.
     drop_dhcp_unknown_link = "net.drop.dhcp-unknown-link",
     /// DHCP of another client than the MN of the link, or about another address.
     drop_dhcp_foreign_client = "net.drop.dhcp-foreign-client",

@@ -202,7 +202,7 @@ impl Control {
                 service,
                 lifetime_s,
             } => {
-                self.net.serve_ipv4(now, link, service, lifetime_s);
+                self.net.serve_ipv4(now, link, service, lifetime_s, actions);
             }
             Output::EndIpv4 { link, address } => self.net.end_ipv4(link, address),
             Output::Probe { local, remote } => {

@@ -19,7 +19,7 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -41,6 +41,12 @@ pub(super) const ETHERTYPE_IPV4: u16 = 0x0800;
 const ANSWERS_PER_S: u32 = 20;
 /// Answers to one MN at once.
 const BURST: u32 = 40;
+/// DHCP messages that wait for a binding which may be on its way (RFC 5844 section 3.4.1).
+const MAX_EARLY: usize = 64;
+/// How long one waits: shorter than a client's first interval (RFC 2131 section 4.1).
+const EARLY_S: u64 = 3;
+/// Longest message that waits, octets: what every link takes.
+const MAX_EARLY_BYTES: usize = 1_500;
 
 /// What every MN is told beside what its LMA grants.
 #[derive(Debug, Clone)]
@@ -82,6 +88,16 @@ pub(super) struct Ipv4Links {
     config: Ipv4Config,
     links: HashMap<Link, ServedLink>,
     capacity: usize,
+    /// The last message of each of the links that are not served yet; the oldest first.
+    early: VecDeque<Early>,
+}
+
+/// A DHCP message from a link without a binding.
+#[derive(Debug)]
+struct Early {
+    until: Duration,
+    envelope: Envelope,
+    packet: Vec<u8>,
 }
 
 impl Ipv4Links {
@@ -90,6 +106,7 @@ impl Ipv4Links {
             config,
             links: HashMap::new(),
             capacity,
+            early: VecDeque::new(),
         }
     }
 
@@ -133,18 +150,42 @@ impl Ipv4Links {
         }
     }
 
+    /// Keeps a message until its link is served, in the place of the link's last one or of the oldest.
+    fn wait(&mut self, now: Duration, envelope: Envelope, packet: &[u8]) {
+        self.early
+            .retain(|early| now < early.until && early.envelope != envelope);
+        if packet.len() > MAX_EARLY_BYTES {
+            return;
+        }
+        if self.early.len() >= MAX_EARLY {
+            self.early.pop_front();
+        }
+        self.early.push_back(Early {
+            until: now + Duration::from_secs(EARLY_S),
+            envelope,
+            packet: packet.to_vec(),
+        });
+    }
+
+    /// The message that waits for a link to be served.
+    fn take_early(&mut self, now: Duration, link: Link) -> Option<Early> {
+        let at = self
+            .early
+            .iter()
+            .position(|early| link_of(&early.envelope) == link)?;
+        self.early.remove(at).filter(|early| now < early.until)
+    }
+
     /// The link that a frame came from, if its MN is served.
     fn served(
         &mut self,
         now: Duration,
         envelope: &Envelope,
     ) -> Result<(&Ipv4Config, &mut ServedLink), Refused> {
-        let link = Link {
-            port: envelope.port,
-            vlan: envelope.vlan,
-            mac: MacAddr(envelope.source),
-        };
-        let served = self.links.get_mut(&link).filter(|link| now < link.until);
+        let served = self
+            .links
+            .get_mut(&link_of(envelope))
+            .filter(|link| now < link.until);
         Ok((&self.config, served.ok_or(Refused::UnknownLink)?))
     }
 
@@ -181,6 +222,9 @@ impl Ipv4Links {
     ) -> Result<(Request, Answer, Option<Vec<u8>>), Refused> {
         let datagram = Datagram::parse(payload).ok_or(Refused::Malformed)?;
         let request = Request::parse(datagram.payload).ok_or(Refused::Malformed)?;
+        if self.served(now, envelope).is_err() {
+            self.wait(now, *envelope, payload);
+        }
         let (config, served) = self.served(now, envelope)?;
         if served.service.dhcp == DhcpMode::Relay {
             return Err(Refused::NoRelay);
@@ -203,11 +247,21 @@ impl Ipv4Links {
 }
 
 impl Net {
-    /// Serves IPv4 to the MN on an access link from now on, or goes on with it.
-    pub fn serve_ipv4(&mut self, now: Duration, link: Link, service: Ipv4Service, lifetime_s: u32) {
+    /// Serves IPv4 to the MN on an access link from now on, or goes on with it. A DHCP message that was
+    /// early is answered.
+    pub fn serve_ipv4(
+        &mut self,
+        now: Duration,
+        link: Link,
+        service: Ipv4Service,
+        lifetime_s: u32,
+        out: &mut Vec<Action>,
+    ) {
         let until = now + Duration::from_secs(lifetime_s.into());
         if !self.ipv4_links.serve(link, service, until) {
             self.counters.drop_links_full += 1;
+        } else if let Some(early) = self.ipv4_links.take_early(now, link) {
+            self.receive_access_ipv4(now, early.envelope, &early.packet, out);
         }
     }
 
@@ -282,6 +336,14 @@ impl Net {
             port: envelope.port,
             frame: close(back, ethertype, packet),
         });
+    }
+}
+
+fn link_of(envelope: &Envelope) -> Link {
+    Link {
+        port: envelope.port,
+        vlan: envelope.vlan,
+        mac: MacAddr(envelope.source),
     }
 }
 

@@ -29,7 +29,7 @@ fn service() -> Ipv4Service {
 /// A MAG with one MN that has an IPv4 home address.
 fn mag() -> Net {
     let mut net = net();
-    net.serve_ipv4(NOW, mn_link(), service(), LIFETIME_S);
+    net.serve_ipv4(NOW, mn_link(), service(), LIFETIME_S, &mut Vec::new());
     net
 }
 
@@ -342,7 +342,7 @@ fn no_lease_outlives_the_binding() {
     let renew = client(REQUEST, &[]).bound(HOA);
     let ack = say_at(&mut net, later, &renew).unwrap();
     assert_eq!(lease(ack), 600_u32.to_be_bytes());
-    net.serve_ipv4(later, mn_link(), service(), LIFETIME_S);
+    net.serve_ipv4(later, mn_link(), service(), LIFETIME_S, &mut Vec::new());
     let ack = say_at(&mut net, later, &renew).unwrap();
     assert_eq!(
         lease(ack),
@@ -360,6 +360,42 @@ fn no_lease_outlives_the_binding() {
     );
     net.end_ipv4(mn_link(), HOA.into());
     assert_eq!(counter(&net, "net.access-links-ipv4"), 0);
+}
+
+/// RFC 5844 section 3.4.1: a DISCOVER may be there before the binding is.
+#[test]
+fn rfc5844_an_early_discover_is_answered_when_the_binding_is_there() {
+    let serve = |net: &mut Net, after_s| {
+        let (now, mut out) = (NOW + Duration::from_secs(after_s), Vec::new());
+        net.serve_ipv4(now, mn_link(), service(), LIFETIME_S, &mut out);
+        out.len()
+    };
+    let early = || {
+        let mut net = net();
+        for kind in [DISCOVER, DISCOVER] {
+            assert!(say(&mut net, &client(kind, &[])).is_none());
+        }
+        assert_eq!(counter(&net, "net.drop.dhcp-unknown-link"), 2);
+        net
+    };
+    let mut soon = early();
+    assert_eq!(
+        (serve(&mut soon, 1), serve(&mut soon, 1)),
+        (1, 0),
+        "one answer, once"
+    );
+    assert_eq!(counter(&soon, "net.tx.dhcp-offer"), 1);
+    assert_eq!(serve(&mut early(), EARLY_S), 0, "the client has given up");
+    let mut flooded = early();
+    for last in 0..MAX_EARLY as u8 {
+        let mac = [2, 0, 0, 0, 1, last];
+        let mut stranger = client(DISCOVER, &[]);
+        stranger.chaddr = mac;
+        let frame = frame(mac, None, ETHERTYPE_IPV4, &stranger.packet());
+        assert_eq!(give(&mut flooded, NOW, ACCESS, &frame), None);
+    }
+    assert_eq!(flooded.ipv4_links.early.len(), MAX_EARLY);
+    assert_eq!(serve(&mut flooded, 1), 0);
 }
 
 /// RFC 2131 section 4.3.2: by unicast (RENEWING), by broadcast (REBINDING), and after a restart
@@ -521,7 +557,7 @@ fn rfc5844_without_the_s_flag_we_are_no_server() {
         dhcp: DhcpMode::Relay,
         ..service()
     };
-    net.serve_ipv4(NOW, mn_link(), relay, LIFETIME_S);
+    net.serve_ipv4(NOW, mn_link(), relay, LIFETIME_S, &mut Vec::new());
     assert_eq!(kind(&mut net, &client(DISCOVER, &[])), None);
     assert_eq!(counter(&net, "net.drop.dhcp-no-relay"), 1);
     assert!(ask(&mut net, MN_MAC, HOA, ROUTER).is_some());
@@ -535,7 +571,7 @@ fn links_are_bounded() {
             mac: MacAddr([2, 0, 0, 0, 0, last]),
             ..mn_link()
         };
-        net.serve_ipv4(NOW, link, service(), LIFETIME_S);
+        net.serve_ipv4(NOW, link, service(), LIFETIME_S, &mut Vec::new());
     }
     assert_eq!(counter(&net, "net.access-links-ipv4"), 2);
     assert_eq!(counter(&net, "net.drop.access-links-full"), 2);
