@@ -96,7 +96,10 @@ impl LocalMobilityAnchor {
             kind: RoKind::Trigger,
             handover: false,
             lifetime: self.lifetime_for(&ends, u16::MAX),
-            options: ends.options(Some(mag), Some(timestamp)),
+            options: self
+                .node
+                .reach
+                .beside(mag, ends.options(Some(mag), Some(timestamp))),
             owner: Owner::Confirm(id),
         };
         let request = self.node.ask(&self.config.localized_routing, 0, draft);

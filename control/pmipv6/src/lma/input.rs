@@ -11,6 +11,7 @@ use crate::path::{Asked, Role, rx_name};
 use crate::wire::Message;
 use crate::wire::iana::binding_error_status::UNRECOGNIZED_MH_TYPE;
 use crate::wire::message::{BindingError, RoAck, RoKind, RoRequest};
+use crate::wire::options::timestamp;
 
 impl LocalMobilityAnchor {
     /// With the first input: tells the dataplane which prefixes peers anchor.
@@ -158,6 +159,9 @@ impl LocalMobilityAnchor {
             self.node.count("pmipv6.drop.ack-to-nothing");
             return;
         };
+        if let Some(timestamp) = timestamp(&ack.options) {
+            self.clock.follow(self.node.now.wall, timestamp);
+        }
         match owner {
             Owner::Init(path) => self.on_init_ack(path, &request, ack),
             Owner::Trigger(path) => self.on_trigger_ack(path, &request, ack),

@@ -12,9 +12,12 @@ use crate::io::{Event, UpdateNumber};
 use crate::path::{Draft, Ends, EndsExt, PathId};
 use crate::wire::iana::ro_status;
 use crate::wire::message::{RoAck, RoKind, RoRequest};
+use crate::wire::options::timestamp;
 
 /// First status that refuses.
 pub(super) const REFUSED: u8 = 128;
+/// How often a decision is made again because it came out stale.
+const MAX_CORRECTIONS: u8 = 2;
 /// RO_Lifetime of a path that does not end (HL-5).
 pub(super) const INFINITE: u16 = 0xffff;
 
@@ -43,6 +46,7 @@ impl LocalMobilityAnchor {
             asked: None,
             since: self.node.mono(),
             up_since: None,
+            corrections: 0,
             heard: [self.node.mono(); 2],
             strays: None,
         })
@@ -154,6 +158,9 @@ impl LocalMobilityAnchor {
         if let Some(path) = self.paths.get_mut(id) {
             path.request = None;
         }
+        if self.decided_again(id, request, ack) {
+            return;
+        }
         if ack.status >= REFUSED {
             // 132 and 129: the MAG holds nothing of it any more. Otherwise it did not get so far.
             let rolled_back = matches!(
@@ -170,6 +177,22 @@ impl LocalMobilityAnchor {
         self.path_up(id, granted);
     }
 
+    /// Status 135 with a Timestamp: something later than our decision is known there, from before we lost
+    /// our state or from another LMA. We decide again, after it (HL-17, as 157 in RFC 5213 section 5.5).
+    pub(super) fn decided_again(&mut self, id: PathId, request: &RoRequest, ack: &RoAck) -> bool {
+        let told = ack.status == ro_status::STALE && timestamp(&ack.options).is_some();
+        let Some(path) = self.paths.get_mut(id).filter(|_| told) else {
+            return false;
+        };
+        if path.corrections >= MAX_CORRECTIONS {
+            return false;
+        }
+        path.corrections += 1;
+        self.node.count("pmipv6.lr.decided-again");
+        self.pursue(id, request.handover, 0);
+        true
+    }
+
     /// The path stands: tell operators and, if it asked, the peer LMA (L-40).
     pub(super) fn path_up(&mut self, id: PathId, lifetime_s: u16) {
         let now = self.node.mono();
@@ -180,6 +203,7 @@ impl LocalMobilityAnchor {
         path.lifetime_s = lifetime_s;
         path.up_since = Some(now);
         path.heard = [now; 2];
+        path.corrections = 0;
         path.strays = None;
         path.until = None;
         let (asked, ends) = (path.asked.take(), path.ends.clone());

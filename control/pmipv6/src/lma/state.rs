@@ -87,6 +87,8 @@ pub(super) struct Path {
     pub(super) since: Duration,
     /// When it was last acknowledged.
     pub(super) up_since: Option<Duration>,
+    /// How often in a row we were told that our decision was stale.
+    pub(super) corrections: u8,
     /// When source and destination end were last known to hold it.
     pub(super) heard: [Duration; 2],
     /// The first and the last packet of the pair that came by all the same.

@@ -84,7 +84,11 @@ impl LocalMobilityAnchor {
             return;
         };
         path.request = None;
-        path.remote_timestamp = timestamp(&ack.options).or(path.remote_timestamp);
+        if ack.status < REFUSED {
+            path.remote_timestamp = timestamp(&ack.options).or(path.remote_timestamp);
+        } else if self.decided_again(id, request, ack) {
+            return;
+        }
         match ack.status {
             // HL-16: the peer keeps its own trigger, which makes us the controller when it comes.
             ro_status::ROLE_CONFLICT => self.forget_path(id),
@@ -132,6 +136,9 @@ impl LocalMobilityAnchor {
 
     /// RO Trigger from a peer LMA: control the pair (L-39).
     pub(super) fn on_trigger(&mut self, asked: Asked, request: &RoRequest) {
+        if let Some(timestamp) = timestamp(&request.options) {
+            self.clock.follow(self.node.now.wall, timestamp);
+        }
         let outcome = self.read_trigger(asked.peer, request).and_then(|order| {
             if order.lifetime_s == 0 {
                 return self.on_trigger_delete(asked, &order.ends, order.timestamp, request);
@@ -143,7 +150,16 @@ impl LocalMobilityAnchor {
         });
         if let Err(status) = outcome {
             self.node.count("pmipv6.ro.refused");
-            self.node.answer(0, asked, status, 0, echo(request));
+            let mut options = echo(request);
+            if status == ro_status::STALE {
+                let known = Ends::parse(&request.options)
+                    .and_then(|named| self.resolve_destination(&named).ok())
+                    .and_then(|ends| self.find_shared(&ends));
+                let path = known.and_then(|id| self.paths.get(id));
+                let later = path.and_then(|path| path.remote_timestamp);
+                options.extend(later.map(MobilityOption::Timestamp));
+            }
+            self.node.answer(0, asked, status, 0, options);
             self.forget_with_peer(asked.peer, request, status);
         }
     }

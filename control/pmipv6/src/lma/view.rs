@@ -27,6 +27,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.drop.unknown-type",
     "pmipv6.drop.unprotected",
     "pmipv6.drop.wrong-interface",
+    "pmipv6.lr.decided-again",
     "pmipv6.lr.failed",
     "pmipv6.lr.far-end-asked",
     "pmipv6.lr.far-end-overdue",

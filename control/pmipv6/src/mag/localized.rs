@@ -9,6 +9,7 @@ use super::order::{Order, echo};
 use super::state::{Owner, Path, PathState, Timer};
 use crate::io::{Event, Output};
 use crate::path::{Asked, Draft, Ends, EndsExt, PathId};
+use crate::wire::MobilityOption;
 use crate::wire::iana::ro_status;
 use crate::wire::message::{RoAck, RoKind, RoRequest};
 
@@ -297,7 +298,19 @@ impl MobileAccessGateway {
                 ),
             });
         }
-        self.node.answer(0, asked, status, 0, echo(request));
+        let mut options = echo(request);
+        if status == ro_status::STALE {
+            options.extend(self.later_than(request).map(MobilityOption::Timestamp));
+        }
+        self.node.answer(0, asked, status, 0, options);
+    }
+
+    /// The newest decision about the pair of a stale order, so that the LMA can decide after it.
+    fn later_than(&self, request: &RoRequest) -> Option<u64> {
+        let ends = Ends::parse(&request.options)?;
+        let path = self.paths.find(&ends).and_then(|id| self.paths.get(id));
+        let of_path = path.and_then(|path| path.timestamp);
+        of_path.max(self.order.last_of(&ends))
     }
 }
 

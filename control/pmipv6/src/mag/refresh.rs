@@ -131,10 +131,10 @@ impl MobileAccessGateway {
             self.end_path(id, &format!("refresh refused: {status}"));
             return;
         }
-        // Both MNs here, under two LMAs: the one that grants less must be asked again in time.
-        let granted = path
-            .granted
-            .map_or(ack.lifetime, |other| other.min(ack.lifetime));
+        // No LMA grants more than we asked for. Both MNs here, under two LMAs: the one that grants less must
+        // be asked again in time.
+        let lifetime = ack.lifetime.min(self.config.localized_routing.lifetime_s);
+        let granted = path.granted.map_or(lifetime, |other| other.min(lifetime));
         path.granted = Some(granted);
         path.lifetime_s = granted;
         path.refresh_at = None;

@@ -78,9 +78,17 @@ impl MobileAccessGateway {
         if self.echoes(entry, ack) {
             return Some(mn_id);
         }
-        // Ignored, and the PBU is not sent again.
+        // Ignored, and the PBU is not sent again: unless the number says that it answers an older one, or
+        // the MN is gone, and its de-registration must come to an end.
+        let answers = entry
+            .pending
+            .as_ref()
+            .is_some_and(|p| p.sequence == ack.sequence);
+        let ends = answers && entry.state != State::Deregistering;
         self.node.count("pmipv6.drop.pba-mismatch");
-        self.timers.cancel(&Timer::Retransmit(mn_id));
+        if ends {
+            self.timers.cancel(&Timer::Retransmit(mn_id));
+        }
         None
     }
 

@@ -13,10 +13,13 @@ use crate::wire::timestamp_from_duration;
 /// How long the last timestamp of a pair is remembered, seconds: longer than any message can be under
 /// way, retransmissions included.
 const MEMORY_S: u64 = 60;
+/// How far a peer's clock may be ahead of ours and is still followed: a day, in units of 1/65536 s.
+const MAX_AHEAD: u64 = 86_400 << 16;
 /// Most pairs remembered beyond their path.
 const MAX_REMEMBERED: usize = 262_144;
 
-/// Timestamps that only grow, whatever the wall clock does.
+/// Timestamps that only grow, whatever the wall clock does, and come after all that were heard of: the
+/// LMAs of a pair decide in turn about it, and need no common time (HL-17: order only).
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     last: u64,
@@ -26,6 +29,13 @@ impl Clock {
     pub(crate) fn tick(&mut self, wall: Duration) -> u64 {
         self.last = timestamp_from_duration(wall).max(self.last + 1);
         self.last
+    }
+
+    /// Follows a peer's decision: what we decide from now on comes after it, although clocks differ.
+    pub(crate) fn follow(&mut self, wall: Duration, timestamp: u64) {
+        if timestamp <= timestamp_from_duration(wall).saturating_add(MAX_AHEAD) {
+            self.last = self.last.max(timestamp);
+        }
     }
 }
 

@@ -75,6 +75,17 @@ impl Domain<'_> {
                 destination,
                 forgery,
             } => self.forge(node, source, destination, forgery),
+            Operation::Lie {
+                node,
+                third,
+                lie,
+                for_us,
+            } => {
+                let until = self.now + for_us;
+                let liar = super::liar::Liar { until, lie, third };
+                self.liars.insert(node, liar);
+                self.after(for_us, Event::Honest);
+            }
             Operation::PathRequest {
                 node,
                 source,

@@ -72,7 +72,9 @@ pub struct Domain<'a> {
     pub(super) nodes_down: usize,
     /// An LMA has lost its bindings in this run.
     pub(super) anchor_crashed: bool,
-    /// Since when no node is down and no partition stands.
+    /// Nodes that lie, or have lied.
+    pub(super) liars: BTreeMap<NodeIndex, super::liar::Liar>,
+    /// Since when no node is down or lies and no partition stands.
     pub(super) calm_since: Micros,
     /// Since when packets follow each other closely, because something has just happened.
     pub(super) stirred_at: Micros,
@@ -120,6 +122,7 @@ impl<'a> Domain<'a> {
             rng_mobile: rng.fork(4),
             nodes_down: 0,
             anchor_crashed: false,
+            liars: BTreeMap::new(),
             calm_since: 0,
             stirred_at: 0,
             grants: Grants::default(),
@@ -132,8 +135,10 @@ impl<'a> Domain<'a> {
             layout,
             build,
         };
+        let mut clocks = rng.fork(5);
         for index in 0..count {
-            let node = domain.fresh_node(index);
+            let mut node = domain.fresh_node(index);
+            node.clock_ahead_us = clocks.range(0, domain.layout.skew_max_us);
             domain.nodes.push(node);
         }
         for index in 0..count {
@@ -174,6 +179,17 @@ impl<'a> Domain<'a> {
         }
     }
 
+    /// Virtual time as one engine sees it: wall clocks differ.
+    #[must_use]
+    pub fn node_now(&self, node: NodeIndex) -> Now {
+        let now = self.io_now();
+        let ahead = Duration::from_micros(self.nodes[node].clock_ahead_us);
+        Now {
+            wall: now.wall + ahead,
+            ..now
+        }
+    }
+
     /// What the run has broken, if anything.
     #[must_use]
     pub fn violation(&self) -> Option<&Violation> {
@@ -193,6 +209,7 @@ impl<'a> Domain<'a> {
             engine: None,
             incarnation: 0,
             dataplane: Dataplane::new(self.layout.workers),
+            clock_ahead_us: 0,
             wake_at: None,
             wakes: (0, 0),
         }

@@ -1,5 +1,6 @@
 //! The engines as they ship, configured for a domain.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -30,6 +31,7 @@ pub fn lma_config(layout: &Layout, index: usize) -> lma::Config {
         address: layout.address(layout.lma(index)),
         hnp_pools: vec![layout.anchored(index)],
         ipv4_pools: vec![layout.anchored_ipv4(index)],
+        profiles: profiles(layout, index),
         peers: peers(layout),
         timestamp_validity_window_ms: 5_000,
         min_delay_before_bce_delete_ms: timers.delete_delay_s * 1_000,
@@ -64,11 +66,25 @@ pub fn mag_config(layout: &Layout, index: usize) -> mag::Config {
         address: layout.address(layout.mag(index)),
         lma: layout.address(first),
         lma_by_mn_id: named.collect(),
+        timestamp_based_approach_in_use: layout.skew_max_us == 0,
         binding_lifetime_s: layout.timers.binding_lifetime_s,
         peers: peers(layout),
         localized_routing: localized_routing(layout),
         ..mag::Config::default()
     }
+}
+
+fn profiles(layout: &Layout, lma: usize) -> BTreeMap<String, lma::Profile> {
+    let own = (0..layout.mobiles).filter(|mobile| layout.anchor_of(*mobile) == lma);
+    own.filter_map(|mobile| {
+        let hnps = layout.hnps_of(mobile);
+        let profile = lma::Profile {
+            hnps,
+            ..lma::Profile::default()
+        };
+        (!profile.hnps.is_empty()).then(|| (layout.mn_id(mobile), profile))
+    })
+    .collect()
 }
 
 fn localized_routing(layout: &Layout) -> path::Config {

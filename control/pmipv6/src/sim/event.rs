@@ -70,6 +70,7 @@ pub(super) enum Event {
         one: NodeIndex,
         other: NodeIndex,
     },
+    Honest,
     Operation(Box<Operation>),
     Check,
 }
@@ -134,6 +135,7 @@ impl Domain<'_> {
             Event::Notice { mobile, mag } => self.notice(mobile, mag),
             Event::Restart { node } => self.restart(node),
             Event::Heal { one, other } => self.heal(one, other),
+            Event::Honest => self.calm_since = self.now,
             Event::Operation(operation) => self.operation(*operation),
             Event::Check => {
                 self.check_lifetimes();
@@ -208,7 +210,7 @@ impl Domain<'_> {
 
     /// Hands one input to an engine and does what it says.
     pub(super) fn input(&mut self, index: NodeIndex, input: Input) {
-        let now = self.io_now();
+        let now = self.node_now(index);
         let mut outputs = std::mem::take(&mut self.outputs);
         if let Some(engine) = self.nodes[index].engine.as_mut() {
             engine.handle(now, input, &mut outputs);

@@ -67,6 +67,7 @@ impl Domain<'_> {
     /// Ends every failure: all nodes are up, the network is whole and healthy.
     pub fn heal_everything(&mut self) {
         self.network.set_faults(Faults::NONE);
+        self.end_lies();
         for one in 0..self.nodes.len() {
             for other in one + 1..self.nodes.len() {
                 self.heal(one, other);

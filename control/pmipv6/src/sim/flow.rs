@@ -49,12 +49,16 @@ impl Domain<'_> {
         self.packet(packet, mag, arrival);
     }
 
-    /// Homes of one family; with IPv4, half of the pairs use that.
+    /// Homes of one family; with IPv4, half of the pairs use that. MNs with several prefixes use them all.
     #[must_use]
     pub fn common_homes(&self, one: MobileIndex, other: MobileIndex) -> Option<(IpNet, IpNet)> {
         let (ours, theirs) = (&self.mobiles[one].homes, &self.mobiles[other].homes);
         let common = |v4: bool| {
-            let of = |homes: &[IpNet]| homes.iter().find(|h| h.addr().is_ipv4() == v4).copied();
+            let of = |homes: &[IpNet]| {
+                let of_family = || homes.iter().filter(|h| h.addr().is_ipv4() == v4);
+                let count = of_family().count().max(1);
+                of_family().nth((one + other) / 2 % count).copied()
+            };
             of(ours).zip(of(theirs))
         };
         let v4_first = self.layout.ipv4 && (one + other) % 2 == 1;
@@ -224,7 +228,7 @@ impl Domain<'_> {
     fn settled_since(&self, (one, other): (MobileIndex, MobileIndex)) -> Option<Micros> {
         let one = self.mobiles[one].settled_at?;
         let other = self.mobiles[other].settled_at?;
-        let whole = !self.network.any_partition() && self.nodes_down == 0;
+        let whole = !self.network.any_partition() && self.nodes_down == 0 && !self.any_liar();
         whole.then(|| one.max(other).max(self.calm_since))
     }
 }

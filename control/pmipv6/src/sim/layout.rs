@@ -80,6 +80,10 @@ pub struct Layout {
     pub lag_max_us: Micros,
     /// Whether MNs ask for IPv4 home addresses too.
     pub ipv4: bool,
+    /// Every other MN has two HNPs, of its profile at the LMA.
+    pub several_hnps: bool,
+    /// Wall clocks of nodes differ by up to this; MAGs then number their PBUs (RFC 5213 section 5.5).
+    pub skew_max_us: Micros,
     /// MAGs look for pairs that talk and ask for their paths (L-71).
     pub mag_detection: bool,
     /// A MAG has one LMA for all its MNs, and MNs keep to the MAGs of their LMA: otherwise every MAG
@@ -103,6 +107,8 @@ impl Layout {
             workers: 2,
             lag_max_us: 2_000,
             ipv4: false,
+            several_hnps: false,
+            skew_max_us: 0,
             mag_detection: false,
             anchored_by_mag: false,
             timers: Timers::SHORT,
@@ -169,6 +175,21 @@ impl Layout {
     #[must_use]
     pub fn anchor_of(&self, mobile: MobileIndex) -> usize {
         mobile % self.lmas
+    }
+
+    /// The HNPs of an MN's profile; none: its LMA chooses one.
+    #[must_use]
+    pub fn hnps_of(&self, mobile: MobileIndex) -> Vec<Ipv6Net> {
+        if !self.several_hnps || !mobile.is_multiple_of(2) {
+            return Vec::new();
+        }
+        let network = u128::from(self.anchored(self.anchor_of(mobile)).network());
+        let hnp = |which: u128| {
+            // The pool's upper half, which no number of MNs reaches.
+            let place = (0xff << 16) + 2 * mobile as u128 + which;
+            Ipv6Net::new((network | (place << 64)).into(), 64).unwrap_or_default()
+        };
+        vec![hnp(0), hnp(1)]
     }
 
     /// The IPv4 addresses that an LMA anchors; its IPv4 home addresses are of it.

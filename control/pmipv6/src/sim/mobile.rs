@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use super::layout::MobileIndex;
+use super::liar::Lie;
 use super::network::{Micros, NodeIndex};
 use super::packet::{Fate, Loss};
 use super::stranger::Forgery;
@@ -170,6 +171,17 @@ pub enum Operation {
         /// What.
         forgery: Forgery,
     },
+    /// A node's acknowledgements say what is not so, for a while.
+    Lie {
+        /// Who lies.
+        node: NodeIndex,
+        /// Whose home it names, where it names a wrong one.
+        third: MobileIndex,
+        /// How.
+        lie: Lie,
+        /// How long.
+        for_us: Micros,
+    },
     /// An operator takes a path down, at a node.
     PathRemove {
         /// Where.
@@ -182,10 +194,13 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// True for what no localized path could survive without a loss of its own making: crash and
-    /// partition.
+    /// True for what no localized path could survive without a loss of its own making: crash, partition
+    /// and lies.
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Crash { .. } | Self::Partition { .. })
+        matches!(
+            self,
+            Self::Crash { .. } | Self::Partition { .. } | Self::Lie { .. }
+        )
     }
 }

@@ -216,6 +216,8 @@ pub struct Node {
     pub incarnation: u32,
     /// Its workers.
     pub dataplane: Dataplane,
+    /// How far its wall clock is ahead of the slowest.
+    pub(super) clock_ahead_us: Micros,
     /// When the next timeout is to be handed in.
     pub(super) wake_at: Option<Micros>,
     /// Timeouts handed in at this very time: an engine that does not use up its deadline is stuck.

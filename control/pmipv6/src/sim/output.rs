@@ -62,6 +62,7 @@ impl Domain<'_> {
             .sent(self.now, &self.nodes[from].name, destination, &message);
         self.check_promise(from, destination, &message);
         self.grants.seen(from, &message, self.now, &self.layout);
+        let message = self.as_told(from, message);
         let Some(to) = self.addresses.get(&destination).copied() else {
             self.stats.messages_astray += 1;
             return self.trace_message(from, destination, &message, " (nobody there)");

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::io::Entry;
+use crate::path::EndsExt;
 use crate::wire::message::RoKind;
+use crate::wire::ro::Endpoints;
 use crate::wire::{Message, MobilityOption};
 
 use super::check::ViolationKind;
@@ -32,25 +34,11 @@ pub fn homes_in(message: &Message) -> Vec<IpNet> {
     options_of(message).iter().filter_map(home).collect()
 }
 
-/// The pairs of homes, source and destination, that an RO message names: of each family the first half
-/// is the source's (HL-9, HL-10; every MN of the simulator has one home of a family).
+/// The pairs of homes, source and destination, that an RO message names (HL-9, HL-10).
 #[must_use]
 pub fn pairs_in(message: &Message) -> Vec<PairKey> {
-    let homes = homes_in(message);
-    let (v4, v6): (Vec<IpNet>, Vec<IpNet>) =
-        homes.into_iter().partition(|home| home.addr().is_ipv4());
-    let halves = |homes: Vec<IpNet>| -> Vec<PairKey> {
-        let (sources, destinations) = homes.split_at(homes.len() / 2);
-        let cross = |source: &IpNet| {
-            let source = *source;
-            destinations
-                .iter()
-                .map(move |destination| (source, *destination))
-                .collect::<Vec<_>>()
-        };
-        sources.iter().flat_map(cross).collect()
-    };
-    halves(v6).into_iter().chain(halves(v4)).collect()
+    let ends = Endpoints::from_options(options_of(message));
+    ends.map(|ends| ends.pairs()).unwrap_or_default()
 }
 
 /// Whether a message promises a route.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::check::{Violation, ViolationKind};
 use super::domain::{Domain, Stats};
 use super::layout::{Build, Layout, MobileIndex, Timers};
+use super::liar::Lie;
 use super::mobile::{Operation, Tally};
 use super::network::{Faults, Micros, NodeIndex, SECOND};
 use super::rng::Rng;
@@ -68,6 +69,12 @@ impl Schedule {
         layout.lag_max_us = [100, 2_000, 30_000, 300_000][rng.index(4)];
         layout.ipv4 = rng.chance(250_000);
         layout.mag_detection = rng.chance(200_000);
+        // Of a stream of its own, so that what came before stays as it was.
+        let mut more = Rng::new(seed).fork(0x11e5);
+        layout.several_hnps = more.chance(250_000);
+        if more.chance(250_000) {
+            layout.skew_max_us = [SECOND, 60 * SECOND, 3_600 * SECOND][more.index(3)];
+        }
         let faults = random_faults(&mut rng);
         let failures = rng.chance(300_000);
         let mut schedule = Self {
@@ -88,6 +95,9 @@ impl Schedule {
             schedule.operations.push((at, operation));
             schedule.operations.extend(twin);
         }
+        if failures && more.chance(300_000) {
+            schedule.tell_lies(&mut more);
+        }
         schedule.operations.sort_by_key(|(at, _)| *at);
         schedule
     }
@@ -102,6 +112,18 @@ impl Schedule {
             let at = rng.range(0, 2 * ARRIVALS);
             let talk = self.random_talk(rng);
             self.operations.push((at, talk));
+        }
+    }
+
+    fn tell_lies(&mut self, rng: &mut Rng) {
+        for _ in 0..rng.range(1, 3) {
+            let lie = Operation::Lie {
+                node: rng.index(self.layout.lmas + self.layout.mags),
+                third: rng.index(self.layout.mobiles),
+                lie: Lie::ALL[rng.index(Lie::ALL.len())],
+                for_us: rng.range(SECOND, 30 * SECOND),
+            };
+            self.operations.push((ARRIVALS + rng.range(0, ACTIVE), lie));
         }
     }
 

@@ -1,10 +1,13 @@
 //! Far ends that are lost without a word (L-14, HL-19, HL-33), and LMAs that forgot.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use pmipv6::io::Engine;
 use pmipv6::lma::LocalMobilityAnchor;
 use pmipv6::mag::MobileAccessGateway;
-use pmipv6::wire::message::RoKind;
+use pmipv6::wire::Message;
+use pmipv6::wire::message::{RoAck, RoKind};
 
 use crate::harness::*;
 
@@ -200,4 +203,73 @@ fn lma_that_lost_its_bindings_gives_every_mn_its_own_home_again() {
     domain.add("lma1", fresh_lma("lma1"));
     assert_eq!(domain.attach("mag3", "mn2@lma1", 3).hnps, two.hnps);
     assert_eq!(domain.attach("mag4", "mn1@lma1", 3).hnps, one.hnps);
+}
+
+/// The LMAs of a pair decide about it in turn, by clocks that differ (HL-17: order only).
+#[test]
+fn hl_17_lma_that_comes_back_with_an_earlier_clock_decides_after_what_is_known() {
+    // Registrations go by sequence number: clocks differ.
+    let mut domain = domain_with(|mag| mag.timestamp_based_approach_in_use = false, |_| {});
+    let (source, destination) = localized(&mut domain);
+    // LMA2 controls and has told LMA1 so. It comes back without its state, an hour behind.
+    domain
+        .behind
+        .insert(address("lma2"), Duration::from_secs(3_600));
+    domain.add("lma2", fresh_lma("lma2"));
+    domain.detach_quietly("mag2", "mn2@lma2");
+    assert_eq!(home(&domain.attach("mag4", "mn2@lma2", 1)), destination);
+    domain.take_trace();
+    domain.talk("lma2", host(&destination), host(&source));
+    let trace = domain.take_trace();
+    assert!(
+        trace.contains(&"lma1 > lma2 Trigger Ack status 135".to_owned()),
+        "{trace:?}"
+    );
+    assert!(
+        trace.contains(&"lma1 > lma2 Trigger Ack status 0".to_owned()),
+        "{trace:?}"
+    );
+    for node in ["lma1", "lma2"] {
+        assert_eq!(
+            domain.paths(node)[0].controller,
+            Some(address("lma1")),
+            "{node}"
+        );
+    }
+    assert_eq!(
+        domain.table("mag1").send,
+        [((source, destination), address("mag4"))].into()
+    );
+}
+
+#[test]
+fn hl_5_refresh_ack_grants_no_more_than_was_asked_for() {
+    let mut domain = domain();
+    let (source, destination) = localized(&mut domain);
+    domain.lose = lose(u32::MAX, |sent| is_ack(sent, RoKind::Refresh));
+    domain.carry("mag1", source, destination, 1);
+    domain.seconds(242);
+    let asked = domain
+        .trace
+        .iter()
+        .rev()
+        .find_map(|sent| match &sent.message {
+            Message::RoRequest(request) if request.kind == RoKind::Refresh => Some(request.clone()),
+            _ => None,
+        });
+    let asked = asked.expect("MAG1 refreshes");
+    let for_ever = RoAck {
+        kind: RoKind::Refresh,
+        sequence: asked.sequence,
+        unsolicited: false,
+        status: 0,
+        lifetime: u16::MAX,
+        options: asked.options,
+    };
+    domain.inject("lma1", "mag1", Message::RoAck(for_ever));
+    domain.seconds(400);
+    assert!(
+        domain.table("mag1").has_no_path(),
+        "nobody used it any more"
+    );
 }

@@ -105,6 +105,8 @@ pub(crate) struct Domain {
     pub(crate) carried: BTreeMap<(IpAddr, IpNet, IpNet), u64>,
     /// Nodes that do nothing any more.
     pub(crate) dead: BTreeSet<IpAddr>,
+    /// How far the wall clocks of nodes are behind.
+    pub(crate) behind: BTreeMap<IpAddr, Duration>,
     /// Who has which IPv4 address.
     pub(crate) network4: Network4,
 }
@@ -227,6 +229,7 @@ impl Domain {
             held: BTreeSet::new(),
             carried: BTreeMap::new(),
             dead: BTreeSet::new(),
+            behind: BTreeMap::new(),
             network4: Network4::default(),
         }
     }
@@ -264,7 +267,9 @@ impl Domain {
         }
         let mut pending = VecDeque::from([input]);
         while let Some(input) = pending.pop_front() {
-            let clock = self.clock();
+            let behind = self.behind.get(&at).copied().unwrap_or_default();
+            let mut clock = self.clock();
+            clock.wall -= behind;
             let mut out = Vec::new();
             let Some(node) = self.nodes.get_mut(&at) else {
                 return;

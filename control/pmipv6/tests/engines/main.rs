@@ -1,6 +1,7 @@
 //! MAG and LMA engines in one domain, in virtual time. A test reads like a packet trace and has in its
 //! name the row of the requirements that it proves.
 
+mod corpus;
 mod far_end;
 mod harness;
 mod lifetimes;

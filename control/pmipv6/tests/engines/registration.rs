@@ -822,3 +822,32 @@ fn attach_has_to_ask_for_something() {
     let token = attach_token(&mut domain, "mag1", request);
     assert_eq!(refusal(&domain, token).name, "nothing-to-register");
 }
+
+/// Seed 106015 of the simulator: a late answer to an older PBU.
+#[test]
+fn rfc5213_6_9_4_deregistration_is_sent_again_whatever_older_answers_say() {
+    let mut domain = domain_with(|mag| mag.timestamp_based_approach_in_use = false, |_| {});
+    domain.attach("mag1", "mn1@lma1", 1);
+    domain.dead.insert(address("lma1"));
+    let detach = Command::Detach {
+        mn_id: "mn1@lma1".to_owned(),
+    };
+    let token = domain.command("mag1", detach);
+    let late = BindingAck {
+        status: 135,
+        flags: BindingAck::P,
+        sequence: 4_711,
+        lifetime: 0,
+        options: vec![
+            MobilityOption::nai("mn1@lma1"),
+            MobilityOption::HandoffIndicator(3),
+            MobilityOption::AccessTechnologyType(4),
+        ],
+    };
+    domain.inject("lma1", "mag1", Message::BindingAck(late));
+    assert_eq!(domain.counter("mag1", "pmipv6.drop.pba-mismatch"), 1);
+    domain.dead.clear();
+    domain.seconds(30);
+    assert_eq!(domain.reply(token), Some(&Ok(Answer::Detached)));
+    assert!(domain.bindings("mag1").is_empty());
+}
