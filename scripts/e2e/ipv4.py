@@ -1,81 +1,256 @@
-"""What the tests with IPv4 home addresses share: pools, hosts with a DHCP client, and their pairs in captures."""
+"""What the tests of IPv4 transport share: nodes that reach each other by IPv4 alone, a NAT made of nftables, and
+captures that scapy checks.
+
+Every node has its IPv6 name as a /128 that leads nowhere. A MAG has one IPv4 address towards LMAs and another one
+towards MAGs, an LMA likewise (L-64).
+"""
 
 import ipaddress
 import time
+from dataclasses import dataclass
+
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
 
 from e2e.case import WithDomain
-from lab.domain import HI_NEW, ONLY_IPV4
-from lab.shell import wait_for
-from lab.steps import live_paths, user_packets
+from lab import mh, netns, pcap
+from lab.capture import Capture
+from lab.domain import ADDRESS, CORE
+from lab.shell import Failure, run, wait_for
 
-POOL = ipaddress.IPv4Network("10.1.0.0/16")
-POOL_2 = ipaddress.IPv4Network("10.2.0.0/16")
-ROUTER = POOL[1]  # the first host address of the pool
-FIXED_MAC = "00:00:5e:00:52:13"  # of every MAG on every access link (RFC 6543)
-TUNNEL_MTU_BYTES = 1460
-BINDING_LIFETIME_S = 20  # so that a client renews within a test
-IPV4_IN_IPV6 = "ip6 proto 4"
-PINGS = 50
+SIGNALLING, DATA, NAT_PORT = 5436, 5437, 4191
+PROTO_IPV6, PROTO_UDP = 41, 17
+ALT_COA, NAT_DETECTION, IPV4_COA = 3, 31, 32
+NO_NAT = 0xFFFFFFFF
+INSIDE_NET, INSIDE_NAT = "10.0.0", "10.0.0.1"
+OUTSIDE = {"others": "198.51.100.200", "equals": "203.0.113.200"}
+NAT_PORTS = range(30000, 40000)
+KEEPALIVE_S = 5
 
 
-def ipv4_pool(name, config):
-    """LMA1 gives out IPv4 home addresses, for a short time."""
-    if name == "lma":
-        config["lma"]["ipv4_pools"] = [str(POOL)]
-    if name.startswith("mag"):
-        config["mag"]["binding_lifetime_s"] = BINDING_LIFETIME_S
+def last(name):
+    """Last octet of a node's addresses."""
+    return {"lma": 1, "lma2": 2, "mag1": 11, "mag2": 12, "mag3": 13}[name]
+
+
+def leg(name, peer, behind=()):
+    """A node's IPv4 address towards a peer."""
+    if name in behind:
+        return f"{INSIDE_NET}.{last(name)}"
+    return f"{'203.0.113' if name[:3] == peer[:3] else '198.51.100'}.{last(name)}"
+
+
+def over_ipv4(name, config, behind=(), **transport):
+    """Puts a node on IPv4 alone; `behind` are those that a NAT hides."""
+    port = next(port for port in config["ports"] if port["name"] == "core")
+    if name in behind:
+        port["addresses"] = [f"{ADDRESS[name]}/128", f"{INSIDE_NET}.{last(name)}/24"]
+        port["gateway4"] = INSIDE_NAT
+    else:
+        port["addresses"] = [f"{ADDRESS[name]}/128", f"198.51.100.{last(name)}/24", f"203.0.113.{last(name)}/24"]
+    rows = []
+    for peer in (other for other in ADDRESS if other != name):
+        row = {"peer": str(ADDRESS[peer]), "address": leg(peer, name, behind), "local": leg(name, peer, behind)}
+        if peer in behind:
+            row["nat"] = list(OUTSIDE.values())
+        rows.append(row)
+    config["ipv4_transport"] = {"peers": rows, **transport}
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signalling message over IPv4."""
+
+    time: float
+    source: tuple  # address, port
+    destination: tuple
+    octets: bytes
+    inner: object  # the IPv6 packet of UDP port 4191, or None
+
+    @property
+    def name(self):
+        """The message's name."""
+        return mh.NAMES.get(self.octets[2], f"type {self.octets[2]}")
+
+    @property
+    def port(self):
+        """5436 or 4191."""
+        return NAT_PORT if self.inner else SIGNALLING
+
+    def option(self, kind):
+        """Data of the first option of a kind, or None."""
+        return next((data for _, found, data in mh.options(self.octets) if found == kind), None)
+
+    def ipv4_coa(self):
+        """IPv4 Care-of Address option, or None."""
+        data = self.option(IPV4_COA)
+        return str(ipaddress.IPv4Address(data[2:6])) if data else None
+
+    def refresh_time_s(self):
+        """Refresh time of the NAT Detection option, or None."""
+        data = self.option(NAT_DETECTION)
+        return int.from_bytes(data[2:6], "big") if data else None
+
+    def words(self):
+        """Name, addresses and port."""
+        return f"{self.name} {self.source[0]}>{self.destination[0]} [{self.port}]"
+
+
+def signal(frame):
+    """The signalling message in a frame, or None."""
+    packet = Ether(frame.octets)
+    if UDP not in packet:
+        return None
+    payload, ports = bytes(packet[UDP].payload), (packet[UDP].sport, packet[UDP].dport)
+    inner, octets = None, payload
+    if NAT_PORT in ports and payload[:1] and payload[0] >> 4 == 6:
+        inner = pcap.ipv6(payload)
+        octets = inner.payload if inner.next_header == pcap.NEXT_MH else b""
+    if len(octets) < 8 or octets[0] != 59:
+        return None
+    return Signal(frame.time, (packet[IP].src, ports[0]), (packet[IP].dst, ports[1]), octets, inner)
+
+
+def user_packet(frame):
+    """(outer IPv4 packet, inner IPv6 packet) of a tunnel packet, or None."""
+    packet = Ether(frame.octets)
+    if IP not in packet:
+        return None
+    payload = None
+    if packet[IP].proto == PROTO_IPV6:
+        payload = bytes(packet[IP].payload)
+    elif UDP in packet and {DATA, NAT_PORT} & {packet[UDP].sport, packet[UDP].dport}:
+        payload = bytes(packet[UDP].payload)
+    inner = pcap.ipv6(payload) if payload else None
+    return (packet, inner) if inner and inner.next_header != pcap.NEXT_MH else None
+
+
+def wrong_checksums(frames):
+    """Frames whose IPv4 or UDP checksum scapy computes otherwise, or whose UDP checksum is absent."""
+    wrong = []
+    for frame in frames:
+        packet = Ether(frame.octets)
+        if IP not in packet:
+            continue
+        found = (packet[IP].chksum, packet[UDP].chksum if UDP in packet else None)
+        del packet[IP].chksum
+        if UDP in packet:
+            del packet[UDP].chksum
+        again = Ether(bytes(packet))
+        if found != (again[IP].chksum, again[UDP].chksum if UDP in again else None) or found[1] == 0:
+            wrong.append(frame)
+    return wrong
+
+
+class Nat:
+    """A namespace between a node and the core that gives the node's UDP flows random ports (nftables)."""
+
+    def __init__(self, lab, domain, node):
+        self.space = lab.namespace("nat")
+        core = domain.core
+        netns.bridge(core, "br1")
+        netns.plug(core, node, "br1")
+        for inside, outside, bridge in (("in", "natin", "br1"), ("out", "natout", "br0")):
+            netns.veth(self.space, inside, core, outside)
+            netns.plug(core, outside, bridge)
+            netns.silence(core, outside)
+            netns.silence(self.space, inside)
+        self.ip("addr", "add", f"{INSIDE_NAT}/24", "dev", "in")
+        for address in OUTSIDE.values():
+            self.ip("addr", "add", f"{address}/24", "dev", "out")
+        netns.sysctl(self.space, "net.ipv4.ip_forward", 1)
+        ports = f"{NAT_PORTS[0]}-{NAT_PORTS[-1]}"
+        run("ip", "netns", "exec", self.space, "nft", "-f", "-", stdin=f"""
+            table ip crowfly {{
+                chain post {{
+                    type nat hook postrouting priority srcnat;
+                    oifname "out" meta l4proto udp masquerade to :{ports} random
+                }}
+                chain forward {{
+                    type filter hook forward priority filter; policy drop;
+                    ct state established,related accept
+                    iifname "in" accept
+                }}
+            }}""")
+
+    def ip(self, *words):
+        """Runs ip in the NAT's namespace."""
+        run("ip", "-n", self.space, *words)
+
+    def forget(self):
+        """Every mapping is gone; the next packet gets another port."""
+        run("ip", "netns", "exec", self.space, "conntrack", "-F")
 
 
 class WithIpv4(WithDomain):
-    """The domain with an IPv4 pool; nobody is attached yet."""
+    """A domain on IPv4 alone, with captures of everything on every node's core link."""
 
-    adjust = staticmethod(ipv4_pool)
+    behind = None
     attached = False
 
     @classmethod
-    def attach_ipv4(cls, mn, mag, hi=HI_NEW, more=ONLY_IPV4):
-        """Attaches a host and lets its DHCP client get what there is; returns address and default router."""
-        cls.domain.attach(mn, mag, hi, more)
-        mn.start_dhcp()
-        return mn.dhcp()
+    def setUpClass(cls):
+        super().setUpClass()
 
-    def pair_at(self, capture, one, other):
-        """Packets between two addresses in a running capture: (outer, inner)."""
-        both = [(outer, outer.inner()) for outer in capture.packets()]
-        return [(outer, inner) for outer, inner in both
-                if inner and {inner.source, inner.destination} == {one, other}]
+    @classmethod
+    def watch(cls):
+        """Captures at the core's end of every node's cable."""
+        cls.captures = {name: Capture(cls.lab, cls.domain.core, name, f"{name}-all", "ip or ip6")
+                        for name in cls.domain.nodes}
 
-    def direct(self, mn, one, there, label):
-        """Pings of a pair: not one packet of it at the LMA, by its counters and by a capture."""
-        domain = self.domain
-        capture = domain.capture_user("lma", f"{label}-{len(domain.lab.processes)}", IPV4_IN_IPV6)
-        before = user_packets(domain.lma)
-        pings = mn.ping(there, PINGS)
-        seen = len(self.pair_at(capture, one, there))
-        capture.stop()
-        self.assertEqual((0, 0, 0), (pings.lost, seen, user_packets(domain.lma) - before))
-        return pings
+    @classmethod
+    def attach_now(cls):
+        """MN1 and MN2, with the captures on."""
+        cls.watch()
+        cls.attach_both()
 
-    def path_lists(self, nodes, one, other):
-        """Waits for an active path of two addresses, as /32, at each node; returns the nodes' peers."""
-        homes = {f"{one}/32", f"{other}/32"}
-        return [wait_for(f"a path of {one} and {other} at {node.name}", lambda n=node: [
-            path for path in live_paths(n) if path["state"] == "active"
-            and {path["source"], path["destination"]} == homes])[0].get("peer") for node in nodes]
+    def signals(self, name, since=0.0):
+        """Signalling on a node's link."""
+        frames = (frame for frame in self.captures[name].frames() if frame.time >= since)
+        return [found for found in map(signal, frames) if found]
 
-    def names_both(self, messages, source, destination):
-        """Every message names both IPv4 homes, source first, and no prefix (L-29, L-61, L-62)."""
-        expected = [ipaddress.IPv4Interface(source), ipaddress.IPv4Interface(destination)]
-        for message in messages:
-            self.assertEqual(expected, message.ipv4_homes(), message.name)
-            self.assertEqual([], message.prefixes(), message.name)
-            self.assertEqual([], message.misaligned(), message.name)
-            self.assertTrue(message.checksum_good, message.name)
+    def users(self, name, since=0.0):
+        """Packets of the pair on a node's link: (outer, inner)."""
+        frames = (frame for frame in self.captures[name].frames() if frame.time >= since)
+        found = filter(None, map(user_packet, frames))
+        return [(outer, inner) for outer, inner in found
+                if {self.here, self.there} == {inner.source, inner.destination}]
 
-    def localize(self):
-        """Switches localized routing on at the LMA, where the domain started without it."""
-        lma = self.domain.lma
-        lma.config["localized_routing"]["enabled"] = True
-        lma.write_config()
-        lma.call("config.reload")
-        return time.time()
+    def in_order(self, name, since, expected):
+        """Waits for messages (name, source, destination, port) on a node's link, others allowed between."""
+        def found():
+            matched, wanted = [], list(expected)
+            for message in self.signals(name, since):
+                seen = (message.name, message.source[0], message.destination[0], message.port)
+                if wanted and seen == wanted[0]:
+                    matched.append(message)
+                    wanted.pop(0)
+            return matched if not wanted else None
+        try:
+            return wait_for("signalling", found, poll_s=0.2)
+        except Failure:
+            seen = ", ".join(message.words() for message in self.signals(name, since)) or "nothing"
+            raise Failure(f"expected at {name}: {expected}; seen: {seen}") from None
+
+    def whole(self):
+        """Every checksum of every frame on every link is right, and nothing was IPv6."""
+        for name, capture in self.captures.items():
+            frames = capture.frames()
+            self.assertEqual([], wrong_checksums(frames), name)
+            self.assertEqual([], [frame for frame in frames if pcap.packet(frame)], f"{name}: IPv6 on the link")
+            for message in self.signals(name):
+                if message.inner:
+                    found = mh.checksum(message.inner.source, message.inner.destination, message.octets)
+                    self.assertEqual(0, found, message.words())
+                else:
+                    self.assertEqual(b"\0\0", message.octets[4:6], "RFC 5844 section 4.1.3.2")
+
+    def pings(self, count=50):
+        """Pings of the pair without a loss; the time when they began."""
+        since = time.time()
+        pings = self.domain.mn1.ping(self.there, count)
+        self.assertEqual(0, pings.lost)
+        return since
+
+
+__all__ = ["CORE", "KEEPALIVE_S", "Nat", "WithIpv4", "over_ipv4"]

@@ -6,14 +6,14 @@ late changes nothing, and at no time is a ping lost or at a wrong node.
 
 import time
 
-from e2e.losses import (INIT_MS, LATE, LOST, NAME, SETUP_MS, TRIES, TWICE, WithLosses, first, request_of,
-                        short_timers)
+from e2e.losses import (INIT_MS, LATE, LOST, NAME, SETUP_MS, TRIES, TRIGGER_MS, TWICE, WithLosses, first,
+                        request_of, short_timers)
 from lab import mh
-from lab.domain import TWO_LMAS, two_lmas
+from lab.domain import ADDRESS, TWO_LMAS, two_lmas
 from lab.relay import FROM_NODE, delay, drop, duplicate
 from lab.shell import wait_for
 
-PEER_MAG_REFUSED, IN_PLACE = 132, 1
+PEER_MAG_REFUSED, ROLE_CONFLICT, IN_PLACE = 132, 134, 1
 REFRESHED_LIFETIME_S = 3
 # One MAG's lifetime, the receiving half's of the other, and the LMA's own look at the far end.
 FALL_BACK_LIFETIMES = 5
@@ -211,6 +211,19 @@ class TwoLmasLost(Lost):
         wait_for("RO Trigger is given up", lambda: len(self.sent(since, mh.RO_TRIGGER)) == TRIES, 8)
         self.assertTrue(self.anchored())
         self.assertEqual([], self.sent(since, mh.RO_INIT))
+        self.unharmed()
+
+    def test_ls_14_hl_16_triggers_that_cross_end_with_one_controller(self):
+        """Both LMAs are asked, and each has sent its trigger before it gets the other's."""
+        since = time.time()
+        self.relay.rules(delay(TRIGGER_MS // 2, mh=mh.RO_TRIGGER, way=FROM_NODE))
+        self.ask("path.request")
+        self.domain.lma2.call("path.request", source=str(self.two), destination=str(self.one))
+        wait_for("the path is up", self.direct, 8)
+        wait_for("both triggers are answered", lambda: len(self.sent(since, mh.RO_TRIGGER_ACK)) == 2, 5)
+        acks = {m.source: m.status for m in self.sent(since, mh.RO_TRIGGER_ACK)}
+        self.assertEqual({ADDRESS["lma"]: ROLE_CONFLICT, ADDRESS["lma2"]: 0}, acks)
+        self.assertEqual({ADDRESS["lma2"]}, {m.source for m in self.sent(since, mh.RO_INIT)})
         self.unharmed()
 
     def test_ls_15_ro_init_ack_lost_for_ever_ends_in_one_way_for_both(self):

@@ -74,6 +74,7 @@ class Move:
     off_s: float = 0.0  # about to leave its link
     on_s: float = 0.0  # on the new link
     attached_s: float = 0.0  # the new MAG has answered
+    leaving: threading.Thread | None = None  # tells the old MAG
 
 
 @dataclass
@@ -131,6 +132,8 @@ class Mover:
         if self.plan.localized:
             wait_for("the path follows", self.path_follows, PATH_LIMIT_S, 0.02)
             handover.path_s = time.time() - handover.began_s
+        for move in handover.moves:
+            move.leaving.join()
         time.sleep(max(0.0, deadline - time.monotonic()))
         handover.drops = drops(before, snapshot(self.ctl))
         return handover
@@ -144,11 +147,12 @@ class Mover:
 
     def _leave_and_arrive(self, move):
         domain, name = self.domain, mn_id(self.domain.hosts[move.mn])
-        leaving = threading.Thread(target=self.detaching[move.old].call, args=("mn.detach",), kwargs={"mn_id": name})
+        move.leaving = threading.Thread(
+            target=self.detaching[move.old].call, args=("mn.detach",), kwargs={"mn_id": name})
         move.off_s = time.time()
         netns.unplug(domain.radio, move.mn)
         if self.plan.order == "detach-first":
-            leaving.start()
+            move.leaving.start()
         time.sleep(self.plan.gap_s)
         netns.plug(domain.radio, move.mn, f"br-{move.new}")
         move.on_s = time.time()
@@ -156,8 +160,7 @@ class Mover:
                                 att=ATT_802_3, hi=HI_BETWEEN_MAGS)
         move.attached_s = time.time()
         if self.plan.order != "detach-first":
-            leaving.start()
-        leaving.join()
+            move.leaving.start()
 
     def path_follows(self):
         """Whether the MAGs where the MNs are send to each other."""

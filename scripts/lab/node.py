@@ -41,7 +41,8 @@ class Node:
         self.write_config()
 
     def write_config(self):
-        """Writes the configuration as it stands in `config`."""
+        """Writes the configuration as it stands in `config`; it may hold keys."""
+        self.config_path.touch(0o600)
         self.config_path.write_text(json.dumps(self.config, indent=2) + "\n")
 
     def command(self):
