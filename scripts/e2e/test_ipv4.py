@@ -11,7 +11,8 @@ from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
-from e2e.ipv4 import (FIXED_MAC, IPV4_IN_IPV6, PINGS, POOL, POOL_2, ROUTER, TUNNEL_MTU_BYTES, WithIpv4, ipv4_pool)
+from e2e.ipv4_homes import (FIXED_MAC, IPV4_IN_IPV6, PINGS, POOL, POOL_2, ROUTER, TUNNEL_MTU_BYTES, WithIpv4,
+                            ipv4_pool)
 from e2e.two_lmas import two_lmas
 from lab import netns
 from lab.capture import Capture
@@ -262,11 +263,22 @@ class OneCorrespondent(WithIpv4):
     adjust = staticmethod(one_of_two)
     more_mns = ("mn3",)
 
+    def test_rfc5844_a_discover_that_is_there_before_the_binding_is_answered(self):
+        domain, mn = self.domain, self.domain.hosts["mn3"]
+        domain.plug(mn, domain.mag2)
+        capture = Capture(domain.lab, domain.radio, mn.name, "early", HOST_SIDE)
+        mn.start_dhcp()
+        wait_for("its DISCOVER is there", lambda: domain.mag2.stats()["net.drop.dhcp-unknown-link"], 10)
+        domain.attach(mn, domain.mag2, more=ONLY_IPV4)
+        type(self).cn, _ = mn.dhcp()
+        kinds = [told(frame)["message-type"] for frame in host_frames(capture) if told(frame)]
+        capture.stop()
+        self.assertEqual(domain.mag2.stats()["net.drop.dhcp-unknown-link"], kinds.count(1), "it did not ask again")
+        self.assertEqual([2, 3, 5], kinds[-3:])
+
     def test_l_60_the_pair_decides_not_the_destination(self):
-        domain = self.domain
-        three = domain.hosts["mn3"]
-        (one, _), (two, _), (cn, _) = [self.attach_ipv4(mn, mag) for mn, mag in (
-            (domain.mn1, domain.mag1), (domain.mn2, domain.mag1), (three, domain.mag2))]
+        domain, cn = self.domain, self.cn
+        (one, _), (two, _) = [self.attach_ipv4(mn, domain.mag1) for mn in (domain.mn1, domain.mn2)]
         for mn in (domain.mn1, domain.mn2):
             self.assertEqual(0, mn.ping(cn.ip, 5).lost)
         self.path_lists((domain.mag1, domain.mag2, domain.lma), one.ip, cn.ip)
