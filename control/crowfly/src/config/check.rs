@@ -5,15 +5,15 @@ mod ipv4;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv6Net};
 use tracing_subscriber::EnvFilter;
 
 use super::error::Complaint;
 use super::locate::KeyPath;
 use super::range::check_ranges;
-use super::{Config, Lma, Mag, MobileNode, Port, PortRole, Protection, Role};
+use super::{Config, Lma, Mag, MobileNode, Port, PortRole, Protection, Role, transport4};
 
 /// Octets that a frame needs of a packet buffer beside the IP packet: 128 of headroom, which takes the
 /// outer header too, an Ethernet header and a VLAN tag.
@@ -88,6 +88,7 @@ impl Check<'_> {
             let reason = "\"esp\" is not in this version; only \"none\" is";
             self.complain(root("protection"), reason);
         }
+        self.complaints.extend(transport4::check(self.config));
         if let Err(error) = EnvFilter::builder().parse(&self.config.log.filter) {
             self.complain(root("log").key("filter"), error);
         }
@@ -169,6 +170,22 @@ impl Check<'_> {
             self.port_addresses(port, &path);
             self.neighbours(port, &path);
         }
+        self.name();
+    }
+
+    /// RFC 6279 section 3.3: a node is named by its IPv6 address, whatever reaches it.
+    fn name(&mut self) {
+        let ports = &self.config.ports;
+        let first = ports.iter().position(|port| port.has(PortRole::Transport));
+        let (Some(first), None) = (first, self.config.transport_addresses().next()) else {
+            return;
+        };
+        if !ports[first].addresses.is_empty() {
+            let reason = "no IPv6 address among them: it is the node's name to its peers, also where only \
+                          IPv4 reaches it (RFC 6279 section 3.3); a /128 will do";
+            let path = root("ports").index(first).key("addresses");
+            self.complain(path, reason);
+        }
     }
 
     fn port_roles(&mut self, port: &Port, path: &KeyPath) {
@@ -213,29 +230,33 @@ impl Check<'_> {
             self.complain(path.key("addresses"), reason);
         }
         for (index, address) in port.addresses.iter().enumerate() {
-            let path = path.key("addresses").index(index);
-            if let Some(reason) = unicast_problem(address.addr()) {
-                self.complain(path, reason);
-            } else if address.prefix_len() == 0 {
-                self.complain(path, "an on-link prefix of length 0 covers everything");
-            } else if address.prefix_len() < 127 && address.addr() == address.network() {
-                let reason =
-                    "the prefix itself is its routers' anycast address (RFC 4291 section 2.6.1)";
-                self.complain(path, reason);
+            let problem = match address {
+                IpNet::V6(own) => interface_problem(*own),
+                IpNet::V4(own) => transport4::interface_problem(*own),
+            };
+            if let Some(reason) = problem {
+                self.complain(path.key("addresses").index(index), reason);
             }
         }
-        if let Some(gateway) = port.gateway {
-            let path = path.key("gateway");
-            if !addressed {
-                self.complain(path, "an access port has no gateway");
-            } else if port.addresses.iter().any(|own| own.addr() == gateway) {
-                self.complain(path, "this is the port's own address");
-            } else if !port.on_link(gateway) {
-                self.complain(
-                    path,
-                    "in none of the port's on-link prefixes, nor link-local",
-                );
+        let gateways = [
+            ("gateway", port.gateway.map(IpAddr::V6)),
+            ("gateway4", port.gateway4.map(IpAddr::V4)),
+        ];
+        for (key, gateway) in gateways {
+            if let Some(gateway) = gateway {
+                self.gateway(port, path.key(key), gateway, addressed);
             }
+        }
+    }
+
+    fn gateway(&mut self, port: &Port, path: KeyPath, gateway: IpAddr, addressed: bool) {
+        if !addressed {
+            self.complain(path, "an access port has no gateway");
+        } else if port.addresses.iter().any(|own| own.addr() == gateway) {
+            self.complain(path, "this is the port's own address");
+        } else if !port.on_link(gateway) {
+            let reason = "in none of the port's on-link prefixes, nor link-local";
+            self.complain(path, reason);
         }
     }
 
@@ -294,7 +315,7 @@ impl Check<'_> {
         let ports = &self.config.ports;
         if ports
             .iter()
-            .flat_map(|p| &p.addresses)
+            .flat_map(Port::ipv6)
             .any(|own| own.addr() == peer)
         {
             return self.complain(path, "this is the node's own address");
@@ -302,8 +323,8 @@ impl Check<'_> {
         let reachable = ports
             .iter()
             .filter(|port| port.has(PortRole::Transport))
-            .any(|port| port.gateway.is_some() || port.on_link(peer));
-        if !reachable {
+            .any(|port| port.gateway.is_some() || port.on_link(peer.into()));
+        if !reachable && !self.config.is_reached_by_ipv4(peer) {
             let reason = "no transport port reaches it: in no on-link prefix, and no gateway";
             self.complain(path, reason);
         }
@@ -473,6 +494,18 @@ fn mac_problem(mac: [u8; 6]) -> Option<&'static str> {
     match mac {
         [0, 0, 0, 0, 0, 0] => Some("a link-layer address of zeros is nobody's"),
         [first, ..] if first & 1 == 1 => Some("a group address, not a node's"),
+        _ => None,
+    }
+}
+
+/// Why an address with its on-link prefix cannot be an interface's, if it cannot.
+fn interface_problem(own: Ipv6Net) -> Option<&'static str> {
+    match own.prefix_len() {
+        _ if unicast_problem(own.addr()).is_some() => unicast_problem(own.addr()),
+        0 => Some("an on-link prefix of length 0 covers everything"),
+        1..=126 if own.addr() == own.network() => {
+            Some("the prefix itself is its routers' anycast address (RFC 4291 section 2.6.1)")
+        }
         _ => None,
     }
 }

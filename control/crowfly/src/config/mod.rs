@@ -19,6 +19,7 @@ mod node;
 mod path_routing;
 mod port;
 mod range;
+mod transport4;
 mod types;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use mag::{Mag, RouterAdvertisement};
 pub use node::{Control, Domain, Limits, Log, MhMode, Protection, Role};
 pub use path_routing::{Detect, LocalizedRouting};
 pub use port::{Neighbour, Port, PortRole};
+pub use transport4::{Ipv4Peer, Ipv4Prefix, Ipv4Transport};
 pub use types::PeerPrefix;
 
 /// Largest configuration file that is read.
@@ -74,6 +76,9 @@ pub struct Config {
     /// Paths from MAG to MAG (draft-loureiro-netext-pmipv6-ro-02).
     #[serde(default)]
     pub localized_routing: LocalizedRouting,
+    /// Peers that are reached by IPv4 (RFC 5844 section 4).
+    #[serde(default)]
+    pub ipv4_transport: Ipv4Transport,
     /// Workers, rings and packet memory.
     #[serde(default)]
     pub dataplane: Dataplane,
@@ -137,13 +142,13 @@ impl Config {
         self.ports.iter().enumerate().find(|(_, p)| p.name == name)
     }
 
-    /// The node's own addresses towards the transport network, with their ports' numbers in `ports`.
+    /// The node's own IPv6 addresses towards the transport network, with their ports' numbers in `ports`.
     pub fn transport_addresses(&self) -> impl Iterator<Item = (usize, ipnet::Ipv6Net)> + '_ {
         self.ports
             .iter()
             .enumerate()
             .filter(|(_, port)| port.has(PortRole::Transport))
-            .flat_map(|(number, port)| port.addresses.iter().map(move |a| (number, *a)))
+            .flat_map(|(number, port)| port.ipv6().map(move |own| (number, own)))
     }
 }
 

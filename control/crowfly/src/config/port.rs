@@ -1,8 +1,8 @@
 //! A port: a DPDK device and its part in the node.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use pmipv6::io::MacAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,13 +36,18 @@ pub struct Port {
     #[serde(default = "mtu_bytes")]
     #[schemars(range(min = 1280, max = 9600))]
     pub mtu_bytes: u16,
-    /// Our addresses with their on-link prefix; on transport and network ports.
+    /// Our addresses with their on-link prefix; on transport and network ports. The first IPv6 address of the
+    /// transport ports is the node's name to its peers, also where they are reached by IPv4 only (RFC 6279
+    /// section 3.3).
     #[serde(default)]
     #[schemars(with = "Vec<InterfaceAddressSchema>", length(max = 16))]
-    pub addresses: Vec<Ipv6Net>,
+    pub addresses: Vec<IpNet>,
     /// Router for destinations that no on-link prefix covers.
     #[serde(default)]
     pub gateway: Option<Ipv6Addr>,
+    /// IPv4 router for destinations that no on-link prefix covers.
+    #[serde(default)]
+    pub gateway4: Option<Ipv4Addr>,
     /// Neighbours that need no discovery.
     #[serde(default)]
     pub neighbours: Vec<Neighbour>,
@@ -60,8 +65,8 @@ pub struct Port {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Neighbour {
-    /// Its address.
-    pub address: Ipv6Addr,
+    /// Its address, IPv6 or IPv4.
+    pub address: IpAddr,
     /// Its link-layer address.
     #[schemars(with = "MacSchema")]
     pub mac: MacAddr,
@@ -76,8 +81,25 @@ impl Port {
 
     /// Whether `address` is a neighbour on this port's link: link-local, or in an on-link prefix.
     #[must_use]
-    pub fn on_link(&self, address: Ipv6Addr) -> bool {
-        address.is_unicast_link_local() || self.addresses.iter().any(|own| own.contains(&address))
+    pub fn on_link(&self, address: IpAddr) -> bool {
+        let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        link_local || self.addresses.iter().any(|own| own.contains(&address))
+    }
+
+    /// Our IPv6 addresses.
+    pub fn ipv6(&self) -> impl Iterator<Item = Ipv6Net> + '_ {
+        self.addresses.iter().filter_map(|own| match own {
+            IpNet::V6(own) => Some(*own),
+            IpNet::V4(_) => None,
+        })
+    }
+
+    /// Our IPv4 addresses.
+    pub fn ipv4(&self) -> impl Iterator<Item = Ipv4Net> + '_ {
+        self.addresses.iter().filter_map(|own| match own {
+            IpNet::V4(own) => Some(*own),
+            IpNet::V6(_) => None,
+        })
     }
 }
 

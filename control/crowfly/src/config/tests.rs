@@ -1,5 +1,7 @@
 //! The file is read as it says, and what is wrong with it is said by line and key.
 
+mod transport4;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};

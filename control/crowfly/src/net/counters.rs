@@ -27,6 +27,12 @@ counters! {
     drop_unknown_link = "net.drop.unknown-link",
     /// Packet to an address that is not ours.
     drop_not_ours = "net.drop.not-ours",
+    /// ESP over IPv4: not in this version.
+    drop_esp_over_ipv4 = "net.drop.esp-over-ipv4",
+    /// UDP datagram that is malformed, or whose checksum is wrong or absent (RFC 5844 section 4.1.3.2).
+    drop_udp_checksum = "net.drop.udp-checksum",
+    /// UDP datagram on a port of signalling that carries no Mobility Header where one has to be.
+    drop_udp_payload = "net.drop.udp-payload",
     /// A protocol that the box itself does not speak.
     drop_protocol = "net.drop.protocol",
     /// ESP: this version has no security associations.
@@ -84,6 +90,8 @@ counters! {
     rx_mobility_header = "net.rx.mobility-header",
     /// ARP requests received and answered.
     rx_arp_request = "net.rx.arp-request",
+    /// ARP replies received on transport and network ports.
+    rx_arp_reply = "net.rx.arp-reply",
     /// DHCPDISCOVER received.
     rx_dhcp_discover = "net.rx.dhcp-discover",
     /// DHCPREQUEST received.
@@ -96,6 +104,8 @@ counters! {
     rx_dhcp_inform = "net.rx.dhcp-inform",
     /// ARP replies sent.
     tx_arp_reply = "net.tx.arp-reply",
+    /// ARP requests sent to neighbours on transport and network ports.
+    tx_arp_request = "net.tx.arp-request",
     /// DHCPOFFER sent.
     tx_dhcp_offer = "net.tx.dhcp-offer",
     /// DHCPACK sent.

@@ -10,8 +10,10 @@ mod access4;
 mod counters;
 mod frame;
 mod icmp;
+mod ipv4;
 mod neighbour;
 mod receive;
+mod transport4;
 
 #[cfg(test)]
 mod tests;
@@ -21,15 +23,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use dataplane::NextHop;
-use ipnet::{IpNet, Ipv6Net};
-use pmipv6::io::Link;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use pmipv6::io::{Link, Via};
 use smoltcp::wire::{EthernetAddress, Icmpv6Repr, IpProtocol, NdiscRepr};
 
 pub use access::RouterAdvertisementConfig;
 pub use counters::Counters;
 
 use access::{AccessLinks, Advertisement};
-use access4::{Ipv4Config, Ipv4Links};
+use access4::{ETHERTYPE_IPV4, Ipv4Config, Ipv4Links};
 pub(crate) use frame::link_local;
 
 use frame::{ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, multicast_mac, solicited_node};
@@ -60,6 +62,10 @@ pub struct NetPort {
     pub addresses: Vec<Ipv6Net>,
     /// Router for what no on-link prefix covers.
     pub gateway: Option<Ipv6Addr>,
+    /// Our IPv4 addresses with their on-link prefixes.
+    pub addresses4: Vec<Ipv4Net>,
+    /// IPv4 router for what no on-link prefix covers.
+    pub gateway4: Option<Ipv4Addr>,
     /// Access port: the MAG's fixed link-local address.
     pub access_link_local: Option<Ipv6Addr>,
     /// Signalling and tunnels leave here.
@@ -74,7 +80,7 @@ pub struct NetConfig {
     /// The ports.
     pub ports: Vec<NetPort>,
     /// Port, address and link-layer address of neighbours that need no discovery.
-    pub neighbours: Vec<(u16, Ipv6Addr, [u8; 6])>,
+    pub neighbours: Vec<(u16, IpAddr, [u8; 6])>,
     /// Discovered neighbours that are remembered.
     pub max_neighbours: usize,
     /// Access links that are advertised on.
@@ -100,10 +106,12 @@ pub enum Action {
     },
     /// A Mobility Header came for us; nothing of it is checked yet.
     MobilityHeader {
-        /// Source address on the wire.
-        source: Ipv6Addr,
-        /// Destination address on the wire, one of ours.
-        destination: Ipv6Addr,
+        /// Source address of the IPv6 packet; of the IPv4 packet where there is no other.
+        source: IpAddr,
+        /// Destination address of the same packet, one of ours.
+        destination: IpAddr,
+        /// How it came.
+        via: Via,
         /// The header, from Payload Proto on.
         octets: Vec<u8>,
     },
@@ -162,7 +170,8 @@ impl Net {
     /// Resolves the gateway towards the network.
     pub fn start(&mut self, now: Duration, out: &mut Vec<Action>) {
         let towards = self.config.ports.iter().find(|port| port.network);
-        let Some(key) = towards.and_then(|port| Some((port.number, port.gateway?))) else {
+        let gateway = |port: &NetPort| Some((port.number, IpAddr::V6(port.gateway?)));
+        let Some(key) = towards.and_then(gateway) else {
             return;
         };
         self.network = Some(key);
@@ -181,10 +190,7 @@ impl Net {
         remote: IpAddr,
         out: &mut Vec<Action>,
     ) -> Option<NextHop> {
-        let IpAddr::V6(address) = remote else {
-            return None;
-        };
-        let Some(key) = self.route(address) else {
+        let Some(key) = self.route(remote) else {
             self.counters.drop_no_route += 1;
             return None;
         };
@@ -312,15 +318,19 @@ impl Net {
 
     /// The neighbour that leads to an address: itself on a link of ours, or a gateway; the transport
     /// port's before others.
-    fn route(&self, destination: Ipv6Addr) -> Option<Key> {
+    fn route(&self, destination: IpAddr) -> Option<Key> {
+        let destination = match destination {
+            IpAddr::V6(destination) => destination,
+            IpAddr::V4(destination) => return self.route_ipv4(destination),
+        };
         let on_link = |port: &&NetPort| port.addresses.iter().any(|own| own.contains(&destination));
         let ports = &self.config.ports;
         if let Some(port) = ports.iter().find(on_link) {
-            return Some((port.number, destination));
+            return Some((port.number, destination.into()));
         }
         let transport_first = ports.iter().filter(|port| port.transport).chain(ports);
         transport_first
-            .filter_map(|port| Some((port.number, port.gateway?)))
+            .filter_map(|port| Some((port.number, IpAddr::V6(port.gateway?))))
             .next()
     }
 
@@ -353,6 +363,23 @@ impl Net {
         payload: &[u8],
         out: &mut Vec<Action>,
     ) -> bool {
+        match build_ipv6(source, destination, protocol, HOP_LIMIT, payload) {
+            Some(packet) => self.send_packet(now, destination.into(), packet, out),
+            None => {
+                self.counters.drop_too_long += 1;
+                false
+            }
+        }
+    }
+
+    /// Sends an IP packet to where its destination is reached; false when it was dropped at once.
+    fn send_packet(
+        &mut self,
+        now: Duration,
+        destination: IpAddr,
+        packet: Vec<u8>,
+        out: &mut Vec<Action>,
+    ) -> bool {
         let Some(key) = self.route(destination) else {
             self.counters.drop_no_route += 1;
             return false;
@@ -360,11 +387,10 @@ impl Net {
         let mtu = self
             .port(key.0)
             .map_or(0, |port| usize::from(port.mtu_bytes));
-        let packet = build_ipv6(source, destination, protocol, HOP_LIMIT, payload);
-        let Some(packet) = packet.filter(|packet| packet.len() <= mtu) else {
+        if packet.len() > mtu {
             self.counters.drop_too_long += 1;
             return false;
-        };
+        }
         let mut effects = Vec::new();
         self.neighbours.send(now, key, packet, &mut effects);
         self.carry_out(effects, out);
@@ -375,7 +401,14 @@ impl Net {
     fn carry_out(&mut self, effects: Vec<Effect>, out: &mut Vec<Action>) {
         for effect in effects {
             match effect {
-                Effect::Solicit { key, mac } => self.solicit(key, mac, out),
+                Effect::Solicit {
+                    key: (port, IpAddr::V6(target)),
+                    mac,
+                } => self.solicit((port, target), mac, out),
+                Effect::Solicit {
+                    key: (port, IpAddr::V4(target)),
+                    mac,
+                } => self.ask_arp((port, target), mac, out),
                 Effect::Send {
                     key: (number, _),
                     mac,
@@ -413,8 +446,12 @@ impl Net {
     }
 
     /// A Neighbour Solicitation (RFC 4861 section 7.2.2).
-    fn solicit(&mut self, key: Key, mac: Option<[u8; 6]>, out: &mut Vec<Action>) {
-        let (number, target) = key;
+    fn solicit(
+        &mut self,
+        (number, target): (u16, Ipv6Addr),
+        mac: Option<[u8; 6]>,
+        out: &mut Vec<Action>,
+    ) {
         let Some(port) = self.port(number) else {
             return;
         };
@@ -483,7 +520,11 @@ fn only_ipv6(prefixes: &[IpNet]) -> Vec<Ipv6Net> {
 }
 
 fn transmit(envelope: Envelope, packet: &[u8], out: &mut Vec<Action>) {
-    let frame = close(envelope, ETHERTYPE_IPV6, packet);
+    let ethertype = match packet.first() {
+        Some(first) if first >> 4 == 4 => ETHERTYPE_IPV4,
+        _ => ETHERTYPE_IPV6,
+    };
+    let frame = close(envelope, ethertype, packet);
     out.push(Action::Transmit {
         port: envelope.port,
         frame,

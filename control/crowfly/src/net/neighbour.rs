@@ -1,10 +1,11 @@
-//! Neighbour cache and neighbour unreachability detection (RFC 4861 sections 5.1, 7.2, 7.3).
+//! Neighbour cache and neighbour unreachability detection (RFC 4861 sections 5.1, 7.2, 7.3); for IPv4
+//! neighbours the same, with ARP for solicitations (RFC 1122 section 2.3.2.1 asks for no less).
 //!
 //! Control does not see the packets that workers send to a neighbour, so neighbours of tunnels
 //! ("tracked") are probed whenever their reachability has timed out, whether used or not.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// RETRANS_TIMER (RFC 4861 section 10).
@@ -19,7 +20,7 @@ const SLOW_RETRANS_TIMER: Duration = Duration::from_secs(3);
 const MAX_QUEUED_PACKETS: usize = 16;
 
 /// A neighbour: the port, and its address there.
-pub(super) type Key = (u16, Ipv6Addr);
+pub(super) type Key = (u16, IpAddr);
 
 #[derive(Debug)]
 enum State {
@@ -387,7 +388,10 @@ mod tests {
     const SOLICITED: (bool, bool) = (true, true);
 
     fn key(n: u16) -> Key {
-        (0, Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n))
+        (
+            0,
+            std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n).into(),
+        )
     }
 
     fn at(seconds: u64) -> Duration {

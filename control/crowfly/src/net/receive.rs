@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use dataplane::IcmpError as UserError;
-use pmipv6::io::{Link, MacAddr};
+use pmipv6::io::{Link, MacAddr, Via};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     EthernetAddress, Icmpv6Message, Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Repr,
@@ -42,6 +42,8 @@ impl Net {
             ETHERTYPE_IPV4 if self.is_access(port) => {
                 return self.receive_access_ipv4(now, envelope, payload, out);
             }
+            ETHERTYPE_ARP => return self.receive_arp(now, envelope, payload, out),
+            ETHERTYPE_IPV4 => return self.receive_ipv4(envelope, payload, out),
             _ => {}
         }
         if ethertype != ETHERTYPE_IPV6 {
@@ -188,8 +190,9 @@ impl Net {
         self.last_signalling = Some((envelope, packet.to_vec()));
         let octets = packet[IPV6_LEN..].to_vec();
         out.push(Action::MobilityHeader {
-            source,
-            destination,
+            source: source.into(),
+            destination: destination.into(),
+            via: Via::Ipv6,
             octets,
         });
     }
@@ -283,7 +286,7 @@ impl Net {
                 let solicited = flags.contains(NdiscNeighborFlags::SOLICITED);
                 let overrides = flags.contains(NdiscNeighborFlags::OVERRIDE);
                 let mac = lladdr.and_then(mac_of_option);
-                let (key, mut effects) = ((envelope.port, target_addr), Vec::new());
+                let (key, mut effects) = ((envelope.port, target_addr.into()), Vec::new());
                 let how = (solicited && !ip.dst_addr.is_multicast(), overrides);
                 self.neighbours.advertised(now, key, mac, how, &mut effects);
                 self.carry_out(effects, out);
@@ -320,8 +323,12 @@ impl Net {
         // An access link has its one MN's address from its registration.
         if let Some(mac) = mac.filter(|_| !self.is_access(envelope.port)) {
             let mut effects = Vec::new();
-            self.neighbours
-                .solicited_by(now, (envelope.port, ip.src_addr), mac, &mut effects);
+            self.neighbours.solicited_by(
+                now,
+                (envelope.port, ip.src_addr.into()),
+                mac,
+                &mut effects,
+            );
             self.carry_out(effects, out);
         }
         let mut flags = NdiscNeighborFlags::ROUTER | NdiscNeighborFlags::OVERRIDE;
@@ -384,7 +391,7 @@ impl Net {
             .is_some_and(|port| port.access_link_local.is_some())
     }
 
-    fn is_own(&self, address: Ipv6Addr) -> bool {
+    pub(super) fn is_own(&self, address: Ipv6Addr) -> bool {
         let ports = &self.config.ports;
         ports
             .iter()

@@ -1,5 +1,7 @@
 //! Frames in, frames out.
 
+mod transport4;
+
 use proptest::prelude::*;
 use smoltcp::wire::{Icmpv6Packet, Ipv6Packet};
 
@@ -34,6 +36,8 @@ pub(super) fn net() -> Net {
             .into_iter()
             .collect(),
         gateway: None,
+        addresses4: Vec::new(),
+        gateway4: None,
         access_link_local: None,
         transport: number == TRANSPORT,
         network: number == NETWORK,
@@ -436,8 +440,9 @@ fn a_mobility_header_for_us_is_handed_on_and_one_from_a_group_is_not() {
     assert_eq!(
         out,
         [Action::MobilityHeader {
-            source,
-            destination,
+            source: source.into(),
+            destination: destination.into(),
+            via: pmipv6::io::Via::Ipv6,
             octets: vec![59; 8]
         }]
     );

@@ -11,6 +11,7 @@
 //! before the first, cleared after the last (rule 3).
 
 mod fanout;
+mod outer;
 mod slots;
 mod translate;
 

@@ -80,6 +80,11 @@ impl<K: Eq + Hash> Slots<K> {
         self.by_key.get(key).map(|counted| counted.slot)
     }
 
+    /// Every key with its slot.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, u32)> {
+        self.by_key.iter().map(|(key, counted)| (key, counted.slot))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_key.len()
     }

@@ -6,26 +6,26 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use dataplane::{
-    Encapsulation, HomeAction, LinkSlot, LinkSpec, NextHop, TunnelSlot, TunnelSpec, Update,
-};
+use dataplane::{HomeAction, LinkSlot, LinkSpec, NextHop, TunnelSlot, TunnelSpec, Update};
 use ipnet::IpNet;
-use pmipv6::io::{Entry, Link, UpdateNumber};
+use pmipv6::io::{Entry, Link, UpdateNumber, Via};
 
 use pair::{Pair, PairKind, PairWish};
 
 use super::fanout::{Fanout, WorkerPort};
+use super::outer::Outer;
 use super::slots::{PathSlots, Slots};
 
 /// What the workers were made with, and what every tunnel and link has in common.
 #[derive(Debug, Clone, Copy)]
 pub struct ProgramConfig {
-    /// Outer source of every tunnel: our transport address.
+    /// Outer source of every tunnel over IPv6: our name to the peers.
     pub local: IpAddr,
     /// Outer hop limit.
     pub hop_limit: u8,
-    /// Largest inner packet of a tunnel, octets (RFC 2473 section 7).
-    pub tunnel_mtu_bytes: u16,
+    /// Largest packet on the way to a peer, octets: a tunnel's is less by its outer header (RFC 2473
+    /// section 7, RFC 4213 section 3.2.1).
+    pub transport_mtu_bytes: u16,
     /// Largest IP packet on an access link, octets.
     pub access_mtu_bytes: u16,
     /// Our link-layer address on every access link (RFC 6543).
@@ -62,8 +62,8 @@ pub enum Refused {
     /// Every tunnel slot is taken.
     #[error("all tunnels are in use ({0})")]
     TunnelsFull(u32),
-    /// IPv4 transport and GRE: not joined to the workers yet.
-    #[error("tunnels are IP in IPv6 only")]
+    /// GRE: not joined to the workers yet.
+    #[error("tunnels are without GRE")]
     Tunnel,
     /// Every link slot is taken.
     #[error("all access links are in use ({0})")]
@@ -80,6 +80,14 @@ struct Home {
     tunnel: Option<IpAddr>,
 }
 
+/// The next hop to an outer remote address.
+#[derive(Debug, Clone, Copy)]
+struct Hop {
+    next_hop: Option<NextHop>,
+    /// Tunnels that it serves.
+    tunnels: u32,
+}
+
 /// The engine's number `engine` is applied once the workers' number `workers` is.
 #[derive(Debug)]
 struct Mark {
@@ -94,7 +102,10 @@ pub struct Program<W> {
     config: ProgramConfig,
     fanout: Fanout<W>,
     tunnels: Slots<IpAddr>,
-    next_hops: HashMap<IpAddr, Option<NextHop>>,
+    /// How peers are reached that are not reached by IPv6.
+    reach: HashMap<IpAddr, Via>,
+    /// By outer remote address: behind one NAT there may be several peers.
+    next_hops: HashMap<IpAddr, Hop>,
     links: Slots<Link>,
     homes: HashMap<IpNet, Home>,
     pairs: HashMap<(IpNet, IpNet), Pair>,
@@ -109,6 +120,7 @@ impl<W: WorkerPort> Program<W> {
         Self {
             fanout: Fanout::new(workers),
             tunnels: Slots::new(config.tunnels),
+            reach: HashMap::new(),
             next_hops: HashMap::new(),
             links: Slots::new(config.links),
             homes: HashMap::new(),
@@ -142,19 +154,23 @@ impl<W: WorkerPort> Program<W> {
         result
     }
 
-    /// A tunnel's next hop is known, has changed, or is lost.
+    /// The next hop of every tunnel to an outer remote address is known, has changed, or is lost.
     pub fn set_next_hop(&mut self, remote: IpAddr, next_hop: Option<NextHop>) {
-        let Some(slot) = self.tunnels.get(&remote) else {
+        let Some(hop) = self.next_hops.get_mut(&remote) else {
             return;
         };
-        if self.next_hops.insert(remote, next_hop) != Some(next_hop) {
-            let tunnel = self.tunnel_spec(remote, next_hop);
-            self.fanout.send(Update::Tunnel {
-                slot: TunnelSlot(slot),
-                tunnel,
-            });
-            self.fanout.flush();
+        if std::mem::replace(&mut hop.next_hop, next_hop) == next_hop {
+            return;
         }
+        let tunnels = self.tunnels.iter();
+        let served: Vec<(IpAddr, u32)> = tunnels
+            .filter(|(peer, _)| self.outer(**peer).remote == remote)
+            .map(|(peer, slot)| (*peer, slot))
+            .collect();
+        for (peer, slot) in served {
+            self.send_tunnel(peer, slot);
+        }
+        self.fanout.flush();
     }
 
     /// LMA: the next hop towards the network.
@@ -216,7 +232,11 @@ impl<W: WorkerPort> Program<W> {
             Entry::Attach { home, link, lma } => self.attach(home.trunc(), link, lma, hops),
             Entry::Bind { home, proxy_coa } => self.bind(home.trunc(), proxy_coa, hops),
             Entry::Suspend { home } => self.set_plain(home.trunc(), HomeAction::Suspended, hops),
-            Entry::Reach { .. } | Entry::GreKeys { .. } => Err(Refused::Tunnel),
+            Entry::Reach { peer, via } => {
+                self.set_reach(peer, via, hops);
+                Ok(())
+            }
+            Entry::GreKeys { .. } => Err(Refused::Tunnel),
             Entry::PeerAnchor { prefix, lma: _ } => {
                 self.set_plain(prefix.trunc(), HomeAction::PeerAnchored, hops)
             }
@@ -375,10 +395,8 @@ impl<W: WorkerPort> Program<W> {
         let acquired = self.tunnels.acquire(remote).ok_or(full)?;
         let slot = TunnelSlot(acquired.slot);
         if acquired.fresh {
-            let next_hop = hops.track(remote);
-            self.next_hops.insert(remote, next_hop);
-            let tunnel = self.tunnel_spec(remote, next_hop);
-            self.fanout.send(Update::Tunnel { slot, tunnel });
+            self.track(self.outer(remote).remote, hops);
+            self.send_tunnel(remote, acquired.slot);
         }
         Ok(slot)
     }
@@ -388,22 +406,78 @@ impl<W: WorkerPort> Program<W> {
             self.fanout.send(Update::TunnelClear {
                 slot: TunnelSlot(slot),
             });
+            self.untrack(self.outer(remote).remote, hops);
+        }
+    }
+
+    /// A peer is reached another way: its tunnel, where it has one, changes in one step and keeps its slot.
+    fn set_reach(&mut self, peer: IpAddr, via: Via, hops: &mut dyn NextHops) {
+        let before = self.outer(peer).remote;
+        match via {
+            Via::Ipv6 => self.reach.remove(&peer),
+            Via::Ipv4 { .. } | Via::Nat { .. } => self.reach.insert(peer, via),
+        };
+        let Some(slot) = self.tunnels.get(&peer) else {
+            return;
+        };
+        let after = self.outer(peer).remote;
+        self.track(after, hops);
+        self.send_tunnel(peer, slot);
+        self.untrack(before, hops);
+    }
+
+    fn outer(&self, peer: IpAddr) -> Outer {
+        let via = self.reach.get(&peer).copied().unwrap_or_default();
+        Outer::new(self.config.local, peer, via)
+    }
+
+    /// One more tunnel to an outer remote address.
+    fn track(&mut self, remote: IpAddr, hops: &mut dyn NextHops) {
+        if let Some(hop) = self.next_hops.get_mut(&remote) {
+            hop.tunnels += 1;
+            return;
+        }
+        let next_hop = hops.track(remote);
+        let hop = Hop {
+            next_hop,
+            tunnels: 1,
+        };
+        self.next_hops.insert(remote, hop);
+    }
+
+    /// One less.
+    fn untrack(&mut self, remote: IpAddr, hops: &mut dyn NextHops) {
+        let Some(hop) = self.next_hops.get_mut(&remote) else {
+            return;
+        };
+        hop.tunnels -= 1;
+        if hop.tunnels == 0 {
             self.next_hops.remove(&remote);
             hops.untrack(remote);
         }
     }
 
-    fn tunnel_spec(&self, remote: IpAddr, next_hop: Option<NextHop>) -> TunnelSpec {
-        TunnelSpec {
-            local: self.config.local,
-            remote,
-            encapsulation: Encapsulation::Ip,
+    fn send_tunnel(&mut self, peer: IpAddr, slot: u32) {
+        let outer = self.outer(peer);
+        let next_hop = self
+            .next_hops
+            .get(&outer.remote)
+            .and_then(|hop| hop.next_hop);
+        let tunnel = TunnelSpec {
+            local: outer.local,
+            remote: outer.remote,
+            encapsulation: outer.encapsulation,
             gre: None,
             encapsulation_limit: None,
             hop_limit: self.config.hop_limit,
-            mtu_bytes: self.config.tunnel_mtu_bytes,
+            mtu_bytes: self
+                .config
+                .transport_mtu_bytes
+                .saturating_sub(outer.overhead_bytes),
             next_hop,
-        }
+        };
+        let slot = TunnelSlot(slot);
+        self.fanout.send(Update::Tunnel { slot, tunnel });
     }
 
     fn acquire_link(&mut self, link: Link) -> Result<LinkSlot, Refused> {

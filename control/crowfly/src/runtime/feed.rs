@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dataplane::{Inject, NextHop};
-use pmipv6::io::{Input, Now, Output};
+use pmipv6::io::{Input, Now, Output, Via};
 
 use super::control::Control;
 use super::signalling;
@@ -51,17 +51,19 @@ impl Control {
             Action::MobilityHeader {
                 source,
                 destination,
+                via,
                 octets,
             } => {
-                let input = signalling::input(&self.numbering, source, destination, &octets);
+                let addresses = (source, destination);
+                let input = signalling::input(&self.numbering, addresses, via, &octets);
                 match &input {
                     Input::Message {
                         source, message, ..
                     } => {
                         let now = self.clock.now();
-                        self.latency.received(now.mono, *source, message);
-                        self.trace
-                            .received(now.wall, *source, destination.into(), message);
+                        let peer = asked_at(*source, via);
+                        self.latency.received(now.mono, peer, message);
+                        self.trace.received(now.wall, *source, destination, message);
                         tracing::debug!(%source, ?message, "received");
                     }
                     other => tracing::debug!(input = ?other, "received"),
@@ -142,20 +144,28 @@ impl Control {
             Output::Send {
                 source,
                 destination,
+                via,
                 message,
-                ..
             } => {
-                tracing::debug!(%destination, ?message, "sending");
-                let Some((from, to, octets)) =
-                    signalling::octets(&self.numbering, source, destination, &message)
+                tracing::debug!(%destination, ?via, ?message, "sending");
+                let addresses = (source, destination);
+                let Some(octets) = signalling::octets(&self.numbering, addresses, via, &message)
                 else {
                     tracing::error!(%source, %destination, ?message, "has no place on the wire");
                     return;
                 };
-                self.latency.sent(now, destination, &message);
+                let peer = asked_at(destination, via);
+                self.latency.sent(now, peer, &message);
                 self.trace.sent(wall, source, destination, &message);
-                self.net
-                    .send_mobility_header(now, from, to, &octets, actions);
+                match (via, source, destination) {
+                    (Via::Ipv6, IpAddr::V6(from), IpAddr::V6(to)) => {
+                        self.net
+                            .send_mobility_header(now, from, to, &octets, actions);
+                    }
+                    _ => self
+                        .net
+                        .send_over_ipv4(now, via, addresses, &octets, actions),
+                }
             }
             Output::ParameterProblem {
                 destination: IpAddr::V6(destination),
@@ -215,5 +225,13 @@ impl Control {
                 });
             }
         }
+    }
+}
+
+/// Where a peer is asked and answers: its IPv4 address, where its messages say no name.
+fn asked_at(peer: IpAddr, via: Via) -> IpAddr {
+    match via {
+        Via::Ipv4 { remote, .. } => IpAddr::V4(*remote.ip()),
+        Via::Ipv6 | Via::Nat { .. } => peer,
     }
 }

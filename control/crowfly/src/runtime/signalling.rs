@@ -1,6 +1,6 @@
 //! Mobility Headers between the box's own IP and the engine.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use pmipv6::io::{Input, Protection, Via};
 use pmipv6::wire::{self, Checksum, Message, Numbering};
@@ -8,47 +8,50 @@ use pmipv6::wire::{self, Checksum, Message, Numbering};
 /// What the engine is told about a Mobility Header from the wire.
 pub(super) fn input(
     numbering: &Numbering,
-    source: Ipv6Addr,
-    destination: Ipv6Addr,
+    (source, destination): (IpAddr, IpAddr),
+    via: Via,
     octets: &[u8],
 ) -> Input {
-    let checksum = Checksum::PseudoHeader {
-        source,
-        destination,
-    };
-    let (source, destination) = (IpAddr::V6(source), IpAddr::V6(destination));
+    // Over IPv4 it is UDP's to check (RFC 5844 section 4.1.3.2).
+    let checksum = pseudo_header(source, destination).unwrap_or(Checksum::Ignored);
     match wire::decode(numbering, checksum, octets) {
         Ok(message) => Input::Message {
             source,
             destination,
-            via: Via::Ipv6,
+            via,
             protection: Protection::None,
             message,
         },
         Err(error) => Input::Malformed {
             source,
             destination,
-            via: Via::Ipv6,
+            via,
             error,
         },
     }
 }
 
-/// A message as it goes on the wire; none where it cannot: an address that is not IPv6, or more options
-/// than a Mobility Header holds.
+/// A message as it goes on the wire; none where it cannot: addresses that no IPv6 packet can have, or more
+/// options than a Mobility Header holds.
 pub(super) fn octets(
     numbering: &Numbering,
-    source: IpAddr,
-    destination: IpAddr,
+    (source, destination): (IpAddr, IpAddr),
+    via: Via,
     message: &Message,
-) -> Option<(Ipv6Addr, Ipv6Addr, Vec<u8>)> {
-    let (IpAddr::V6(source), IpAddr::V6(destination)) = (source, destination) else {
-        return None;
+) -> Option<Vec<u8>> {
+    let checksum = match via {
+        Via::Ipv4 { .. } => Checksum::Ignored,
+        Via::Ipv6 | Via::Nat { .. } => pseudo_header(source, destination)?,
     };
-    let checksum = Checksum::PseudoHeader {
-        source,
-        destination,
-    };
-    let octets = wire::encode(numbering, checksum, message).ok()?;
-    Some((source, destination, octets))
+    wire::encode(numbering, checksum, message).ok()
+}
+
+fn pseudo_header(source: IpAddr, destination: IpAddr) -> Option<Checksum> {
+    match (source, destination) {
+        (IpAddr::V6(source), IpAddr::V6(destination)) => Some(Checksum::PseudoHeader {
+            source,
+            destination,
+        }),
+        _ => None,
+    }
 }

@@ -84,7 +84,7 @@ fn mag_config(config: &Config, mag: &config::Mag) -> mag::Config {
             mags: prefixes(&mag.peer_mags),
         },
         require_protection: false,
-        ipv4_transport: path::Ipv4Transport::default(),
+        ipv4_transport: ipv4_transport(config),
         localized_routing: localized_routing(config),
     }
 }
@@ -133,7 +133,7 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         max_bindings: config.limits.max_bindings as usize,
         peer_lmas: lma.peer_lmas.iter().map(peer).collect(),
         require_protection: false,
-        ipv4_transport: path::Ipv4Transport::default(),
+        ipv4_transport: ipv4_transport(config),
         localized_routing: localized_routing(config),
     }
 }
@@ -161,6 +161,26 @@ pub(super) fn localized_routing(config: &Config) -> path::Config {
         mag_requested: from.mag_requested,
         denied: from.denied.clone(),
         hand_back_s: from.hand_back_s,
+    }
+}
+
+/// The part of both engines that is about IPv4 between the nodes.
+fn ipv4_transport(config: &Config) -> path::Ipv4Transport {
+    let from = &config.ipv4_transport;
+    // The configuration's check asks for an address of ours towards every row.
+    let row = |row: &config::Ipv4Peer| {
+        Some(path::Ipv4Peer {
+            peer: row.peer.0,
+            address: row.address.0,
+            local: row.local_of(config)?,
+            nat: row.nat.iter().map(|nat| nat.0).collect(),
+        })
+    };
+    path::Ipv4Transport {
+        peers: from.peers.iter().filter_map(row).collect(),
+        nat_keepalive_s: from.nat_keepalive_s,
+        force_udp_encapsulation: from.force_udp_encapsulation,
+        accept_forced_udp_encapsulation: from.accept_forced_udp_encapsulation,
     }
 }
 
@@ -261,8 +281,10 @@ pub(super) fn net(config: &Config, probed: &[Probed]) -> NetConfig {
         number: probed.number,
         mac: probed.mac,
         mtu_bytes: port.mtu_bytes,
-        addresses: port.addresses.clone(),
+        addresses: port.ipv6().collect(),
         gateway: port.gateway,
+        addresses4: port.ipv4().collect(),
+        gateway4: port.gateway4,
         access_link_local: port
             .has(PortRole::Access)
             .then_some(domain.fixed_mag_link_local_address),
@@ -310,7 +332,7 @@ pub(super) fn program(config: &Config, workers: &WorkerConfig) -> ProgramConfig 
     ProgramConfig {
         local: IpAddr::V6(own_address(config)),
         hop_limit: config.dataplane.outer_hop_limit,
-        tunnel_mtu_bytes: tunnel_mtu_bytes(config),
+        transport_mtu_bytes: least_mtu_bytes(config, PortRole::Transport),
         access_mtu_bytes: least_mtu_bytes(config, PortRole::Access),
         access_mac: config.domain.fixed_mag_link_layer_address.0,
         homes: workers.homes,

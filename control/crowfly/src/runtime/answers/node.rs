@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
 use super::{Answered, json};
 use crate::config::Protection;
 use crate::program::WorkerPort;
@@ -67,7 +65,7 @@ impl Control {
                     speed_mbps: link.speed_mbps,
                     mac: pmipv6::io::MacAddr(probed.mac),
                     mtu_bytes: config.mtu_bytes,
-                    addresses: config.addresses.iter().map(|own| IpNet::V6(*own)).collect(),
+                    addresses: config.addresses.clone(),
                 }
             })
             .collect();

@@ -1,0 +1,68 @@
+//! The outer header of a tunnel, by how its peer is reached (RFC 2473, RFC 4213, RFC 5844 section 4,
+//! RFC 5555 section 4.1).
+
+use std::net::IpAddr;
+
+use dataplane::Encapsulation;
+use pmipv6::io::Via;
+
+/// UDP port of data over IPv4 where it is forced into UDP (RFC 5844 section 4.1.3).
+const DATA_PORT: u16 = 5437;
+/// UDP port of data and signalling where there is a NAT (RFC 5555 section 4.1).
+const NAT_PORT: u16 = 4191;
+/// Octets of an IPv6 header.
+const IPV6_BYTES: u16 = 40;
+/// Octets of an IPv4 header.
+const IPV4_BYTES: u16 = 20;
+/// Octets of a UDP header.
+const UDP_BYTES: u16 = 8;
+
+/// Everything outside the packet that a tunnel carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outer {
+    pub(super) local: IpAddr,
+    pub(super) remote: IpAddr,
+    pub(super) encapsulation: Encapsulation,
+    /// Octets that it adds.
+    pub(super) overhead_bytes: u16,
+}
+
+impl Outer {
+    /// The outer header to `peer`; over IPv6 it is named by its address, and we by `own`.
+    pub(super) fn new(own: IpAddr, peer: IpAddr, via: Via) -> Self {
+        let udp = |local_port, remote_port| Encapsulation::Udp {
+            local_port,
+            remote_port,
+        };
+        match via {
+            Via::Ipv6 => Self {
+                local: own,
+                remote: peer,
+                encapsulation: Encapsulation::Ip,
+                overhead_bytes: IPV6_BYTES,
+            },
+            Via::Ipv4 {
+                local,
+                remote,
+                udp_data: false,
+            } => Self {
+                local: local.into(),
+                remote: (*remote.ip()).into(),
+                encapsulation: Encapsulation::Ip,
+                overhead_bytes: IPV4_BYTES,
+            },
+            Via::Ipv4 { local, remote, .. } => Self {
+                local: local.into(),
+                remote: (*remote.ip()).into(),
+                encapsulation: udp(DATA_PORT, DATA_PORT),
+                overhead_bytes: IPV4_BYTES + UDP_BYTES,
+            },
+            Via::Nat { local, remote } => Self {
+                local: local.into(),
+                remote: (*remote.ip()).into(),
+                encapsulation: udp(NAT_PORT, remote.port()),
+                overhead_bytes: IPV4_BYTES + UDP_BYTES,
+            },
+        }
+    }
+}
