@@ -5,6 +5,8 @@ happens to a message, no ping may be lost: a pair is on the direct path or on th
 and in the draft's proportion: a step outside never gives up before the step inside (HL-13).
 """
 
+import time
+
 from e2e.case import WithDomain
 from lab import mh, pcap
 from lab.capture import Capture
@@ -19,6 +21,8 @@ TRIES = 3
 # Longer than the first retransmission of any message: what is so late has been repeated and overtaken.
 LATE_MS = 800
 INTERVAL_S = 0.01
+SETUP_KINDS = (mh.RO_INIT, mh.RO_SETUP, mh.RO_SETUP_ACK, mh.RO_INIT_ACK)
+PEER_MAG_REFUSED, ROLE_CONFLICT, IN_PLACE = 132, 134, 1
 
 
 def short_timers(name, config):
@@ -97,6 +101,27 @@ class WithLosses(WithDomain):
         self.assertEqual((0, 0), (result.lost, result.duplicates), "pings lost, pings answered twice")
         self.assertEqual([], [frame for capture in self.astray for frame in pcap.frames(capture.path)], "astray")
 
+    def up(self, kind, rule, repeated):
+        """Asks for a path while a rule is at work: it comes up, and the request was sent so often."""
+        since = time.time()
+        self.relay.rules(first(kind, rule))
+        self.ask("path.request")
+        wait_for("the path is up", self.direct, 8)
+        wait_for("the rule had its message", lambda: self.relay.taken() == [1])
+        wait_for("nothing is held any more", lambda: self.relay.status()["held"] == 0)
+        time.sleep(INIT_MS / 1000)
+        self.assertTrue(self.direct(), f"the path did not stay: {self.domain.paths_anywhere()}")
+        if repeated:
+            wait_for("the request is repeated", lambda: len(self.sent(since, request_of(kind))) > 1, 3)
+        requests = self.sent(since, request_of(kind))
+        self.assertEqual(repeated, len(requests) > 1, f"{len(requests)} of {NAME[request_of(kind)]} were sent")
+        self.assertEqual(1, len({m.sequence for m in requests}), "a repetition is the same message")
+        refused = [m.name for m in self.domain.signalling(since) if m.type in (
+            mh.RO_INIT_ACK, mh.RO_SETUP_ACK, mh.RO_TRIGGER_ACK) and m.status > IN_PLACE]
+        self.assertEqual([], refused)
+        self.unharmed()
+        self.said = f"{len(requests)} sent"
+
 
 def first(kind, action, count=1):
     """A rule about the first messages of a kind, as their senders send them."""
@@ -110,3 +135,16 @@ NAME = {number: name.lower().replace(" ", "_") for number, name in mh.NAMES.item
 def request_of(kind):
     """The request that an acknowledgement answers; of a request, itself."""
     return kind - kind % 2
+
+
+def add(cls, kinds, rules):
+    """A test for each kind of message and each misfortune."""
+    for how, rule, repeated in rules:
+        for kind in kinds:
+            def test(self, kind=kind, rule=rule, repeated=repeated):
+                self.up(kind, rule, repeated)
+            setattr(cls, f"test_ls_15_{NAME[kind]}_{how}", test)
+
+
+MISFORTUNES = (("lost_once_is_repeated", LOST, True), ("late_is_overtaken_by_its_repetition", LATE, True),
+               ("twice_changes_nothing", TWICE, False))

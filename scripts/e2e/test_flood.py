@@ -74,12 +74,13 @@ class Flood(WithTwoLmas):
         self.assertEqual([0, 0], [result.lost for result in results], "pings lost on the direct path, to the outside")
         for name, grown in growth.items():
             self.assertLess(grown, GROWTH_KIB, f"{name} grew")
-        limited, evicted = (self.rise(before, "mag1", f"dataplane.detect.{name}") for name in ("rate-limited", "evicted"))
+        limited, evicted = (self.rise(before, "mag1", f"dataplane.detect.{name}")
+                            for name in ("rate-limited", "evicted"))
         self.assertTrue(limited and evicted, f"held back {limited}, evicted {evicted}")
         asked = self.rise(before, "mag1", "pmipv6.tx.ro-request")
         self.assertLessEqual(asked, REPORTS_PER_S * (took + 2))
-        self.said = (f"{PAIRS} pairs in {took:.1f} s: {asked} RO Requests, {limited} reports held back, {evicted} pairs "
-                     f"evicted; memory {growth} KiB")
+        self.said = (f"{PAIRS} pairs in {took:.1f} s: {asked} RO Requests, {limited} reports held back, "
+                     f"{evicted} pairs evicted; memory {growth} KiB")
 
     def test_a_flood_of_spoofed_sources_ends_at_the_first_mag(self):
         domain = self.domain

@@ -1,4 +1,4 @@
-"""LS-15: every message of localized routing lost once, late, twice, overtaken, and lost for ever; one and two LMAs.
+"""LS-15 with one LMA: every message of localized routing lost once, late, twice, overtaken, and lost for ever.
 
 The outcome is the draft's: a request is repeated, a step that fails is rolled back, a message that comes twice or too
 late changes nothing, and at no time is a ping lost or at a wrong node.
@@ -6,57 +6,22 @@ late changes nothing, and at no time is a ping lost or at a wrong node.
 
 import time
 
-from e2e.losses import (INIT_MS, LATE, LOST, NAME, SETUP_MS, TRIES, TRIGGER_MS, TWICE, WithLosses, first,
-                        request_of, short_timers)
-from lab import mh
-from lab.domain import ADDRESS, TWO_LMAS, two_lmas
-from lab.relay import FROM_NODE, delay, drop, duplicate
+from e2e.losses import (LOST, MISFORTUNES, NAME, PEER_MAG_REFUSED, SETUP_KINDS, SETUP_MS, TRIES, TWICE, WithLosses,
+                        add, first, request_of, short_timers)
+from lab import mh, pcap
+from lab.domain import ADDRESS, HI_BETWEEN_MAGS
+from lab.relay import delay, drop, duplicate
 from lab.shell import wait_for
 
-PEER_MAG_REFUSED, ROLE_CONFLICT, IN_PLACE = 132, 134, 1
 REFRESHED_LIFETIME_S = 3
 # One MAG's lifetime, the receiving half's of the other, and the LMA's own look at the far end.
 FALL_BACK_LIFETIMES = 5
-SETUP_KINDS = (mh.RO_INIT, mh.RO_SETUP, mh.RO_SETUP_ACK, mh.RO_INIT_ACK)
-TRIGGER_KINDS = (mh.RO_TRIGGER, mh.RO_TRIGGER_ACK)
 
 
 class Lost(WithLosses):
     """A set-up with one LMA."""
 
-    def up(self, kind, rule, repeated):
-        """Asks for a path while a rule is at work: it comes up, and the request was sent so often."""
-        since = time.time()
-        self.relay.rules(first(kind, rule))
-        self.ask("path.request")
-        wait_for("the path is up", self.direct, 8)
-        wait_for("the rule had its message", lambda: self.relay.taken() == [1])
-        wait_for("nothing is held any more", lambda: self.relay.status()["held"] == 0)
-        time.sleep(INIT_MS / 1000)
-        self.assertTrue(self.direct(), f"the path did not stay: {self.domain.paths_anywhere()}")
-        if repeated:
-            wait_for("the request is repeated", lambda: len(self.sent(since, request_of(kind))) > 1, 3)
-        requests = self.sent(since, request_of(kind))
-        self.assertEqual(repeated, len(requests) > 1, f"{len(requests)} of {NAME[request_of(kind)]} were sent")
-        self.assertEqual(1, len({m.sequence for m in requests}), "a repetition is the same message")
-        refused = [m.name for m in self.domain.signalling(since) if m.type in (
-            mh.RO_INIT_ACK, mh.RO_SETUP_ACK, mh.RO_TRIGGER_ACK) and m.status > IN_PLACE]
-        self.assertEqual([], refused)
-        self.unharmed()
-        self.said = f"{len(requests)} sent"
 
-
-def add(cls, kinds, rules):
-    """A test for each kind of message and each misfortune."""
-    for how, rule, repeated in rules:
-        for kind in kinds:
-            def test(self, kind=kind, rule=rule, repeated=repeated):
-                self.up(kind, rule, repeated)
-            setattr(cls, f"test_ls_15_{NAME[kind]}_{how}", test)
-
-
-MISFORTUNES = (("lost_once_is_repeated", LOST, True), ("late_is_overtaken_by_its_repetition", LATE, True),
-               ("twice_changes_nothing", TWICE, False))
 add(Lost, SETUP_KINDS, MISFORTUNES)
 
 
@@ -98,6 +63,41 @@ class LostForEver(WithLosses):
         self.ask("path.request")
         wait_for("the path is up", self.direct, 8)
         self.unharmed()
+
+
+class LostInHandover(WithLosses):
+    """MN1 goes to and fro between MAG1 and MAG3, and one message of what follows it is lost."""
+
+    at = "mag1"
+
+    def tearDown(self):
+        self.relay.rules()
+        self.stream.process.kill()  # what a handover costs is test_handover's
+
+    def follows(self, kind):
+        """A handover; the path follows although a message is lost."""
+        domain, peers = self.domain, {"mag1": [], "mag2": [], "mag3": []}
+        if not any(self.peers().values()):
+            self.ask("path.request")
+            wait_for("the path is up", self.direct, 8)
+        old, new = self.at, {"mag1": "mag3", "mag3": "mag1"}[self.at]
+        type(self).at, since = new, time.time()
+        self.relay.rules(first(kind, LOST))
+        domain.attach(domain.mn1, domain.nodes[new], HI_BETWEEN_MAGS)
+        domain.detach(domain.mn1, domain.nodes[old])
+        peers |= {new: [str(ADDRESS["mag2"])], "mag2": [str(ADDRESS[new])]}
+        wait_for("the path follows", lambda: self.peers() == peers, 8)
+        self.assertEqual([1], self.relay.taken())
+        pings = domain.mn1.ping(self.there, 20)
+        self.assertEqual((0, 0), (pings.lost, self.stream.result().duplicates))
+        self.assertEqual([], [frame for capture in self.astray for frame in pcap.frames(capture.path)], "astray")
+        self.said = f"{len(self.sent(since, request_of(kind)))} sent"
+
+
+for number in SETUP_KINDS:
+    def follows(self, kind=number):
+        self.follows(kind)
+    setattr(LostInHandover, f"test_ls_15_l_48_{NAME[number]}_lost_in_a_handover_is_repeated", follows)
 
 
 class Storm(WithLosses):
@@ -192,58 +192,6 @@ class Refreshes(WithLosses):
         self.stream.process.kill()  # what it has lost is lost
 
 
-def two_lmas_short_timers(name, config):
-    """Both."""
-    two_lmas(name, config)
-    short_timers(name, config)
-
-
-class TwoLmasLost(Lost):
-    """A set-up with two LMAs: LMA1 triggers, LMA2 controls."""
-
-    adjust = staticmethod(two_lmas_short_timers)
-    nodes = TWO_LMAS
-
-    def test_ls_15_ro_trigger_lost_for_ever_leaves_the_lmas_path(self):
-        since = time.time()
-        self.relay.rules(drop(mh=mh.RO_TRIGGER))
-        self.ask("path.request")
-        wait_for("RO Trigger is given up", lambda: len(self.sent(since, mh.RO_TRIGGER)) == TRIES, 8)
-        self.assertTrue(self.anchored())
-        self.assertEqual([], self.sent(since, mh.RO_INIT))
-        self.unharmed()
-
-    def test_ls_14_hl_16_triggers_that_cross_end_with_one_controller(self):
-        """Both LMAs are asked, and each has sent its trigger before it gets the other's."""
-        since = time.time()
-        self.relay.rules(delay(TRIGGER_MS // 2, mh=mh.RO_TRIGGER, way=FROM_NODE))
-        self.ask("path.request")
-        self.domain.lma2.call("path.request", source=str(self.two), destination=str(self.one))
-        wait_for("the path is up", self.direct, 8)
-        wait_for("both triggers are answered", lambda: len(self.sent(since, mh.RO_TRIGGER_ACK)) == 2, 5)
-        acks = {m.source: m.status for m in self.sent(since, mh.RO_TRIGGER_ACK)}
-        self.assertEqual({ADDRESS["lma"]: ROLE_CONFLICT, ADDRESS["lma2"]: 0}, acks)
-        self.assertEqual({ADDRESS["lma2"]}, {m.source for m in self.sent(since, mh.RO_INIT)})
-        self.unharmed()
-
-    def test_ls_15_ro_init_ack_lost_for_ever_ends_in_one_way_for_both(self):
-        since = time.time()
-        self.relay.rules(first(mh.RO_INIT_ACK, LOST, TRIES))
-        self.ask("path.request")
-        acks = wait_for("RO Trigger Ack", lambda: self.sent(since, mh.RO_TRIGGER_ACK), 8)
-        self.assertEqual([PEER_MAG_REFUSED], [m.status for m in acks])
-        time.sleep(1)
-        wait_for("both or none", lambda: self.direct() or self.anchored(), 8)
-        self.unharmed()
-        self.said = "direct" if self.direct() else "through the LMAs"
-
-
-for name in [name for name in vars(Lost) if name.startswith("test_")]:
-    if "lost_once" in name or "twice" in name:
-        setattr(TwoLmasLost, name, getattr(Lost, name))
-add(TwoLmasLost, TRIGGER_KINDS, MISFORTUNES)
-
-
 def mags_ask(name, config):
     """Only MAG1 notices pairs, and asks."""
     short_timers(name, config)
@@ -265,9 +213,13 @@ class Requests(WithLosses):
                 self.ask("path.remove")
                 wait_for("the rule had its message", lambda: self.relay.taken() == [1], 10)
                 wait_for("the path is up", self.direct, 10)
-                sent = self.sent(since, mh.RO_REQUEST)
-                self.assertEqual(2, len([m for m in sent if m.sequence == sent[0].sequence]))
+                wait_for("the request is repeated", lambda: self.repetitions(since) == 2, 3)
         self.unharmed()
+
+    def repetitions(self, since):
+        """How often the first request since a time was sent."""
+        sent = self.sent(since, mh.RO_REQUEST)
+        return len([m for m in sent if m.sequence == sent[0].sequence])
 
     def tearDown(self):
         self.relay.rules()
