@@ -86,3 +86,33 @@ fn twisted(mut ack: RoAck, lie: Lie, home: Option<IpNet>) -> RoAck {
     }
     ack
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::message::RoKind;
+
+    fn ack(status: u8, lifetime: u16) -> RoAck {
+        let hnp = |text: &str| MobilityOption::HomeNetworkPrefix(text.parse().unwrap());
+        RoAck {
+            kind: RoKind::Setup,
+            sequence: 7,
+            unsolicited: false,
+            status,
+            lifetime,
+            options: vec![hnp("2001:db8:1::/64"), hnp("2001:db8:2::/64")],
+        }
+    }
+
+    #[test]
+    fn every_lie_says_what_is_not_so() {
+        let third: IpNet = "2001:db8:3::/64".parse().unwrap();
+        let told = |ack: RoAck, lie| twisted(ack, lie, Some(third));
+        assert_eq!(told(ack(0, 24), Lie::Refuses), ack(REFUSAL, 0));
+        assert_eq!(told(ack(129, 0), Lie::Accepts), ack(0, LIFETIME));
+        assert_eq!(told(ack(0, 24), Lie::ForEver), ack(0, u16::MAX));
+        let named = told(ack(0, 24), Lie::ThirdParty).options;
+        assert_eq!(named[0], ack(0, 24).options[0]);
+        assert_ne!(named[1], ack(0, 24).options[1]);
+    }
+}
