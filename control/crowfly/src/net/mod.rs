@@ -14,6 +14,7 @@ mod ipv4;
 mod neighbour;
 mod receive;
 mod transport4;
+mod tunnel_error;
 
 #[cfg(test)]
 mod tests;

@@ -29,10 +29,12 @@ impl Control {
                         self.net
                             .user_error(now, port, frame, error, &mut self.actions);
                     }
+                    PuntReason::TunnelError => {
+                        self.net.tunnel_error(now, port, frame, &mut self.actions);
+                    }
                     PuntReason::Neighbour
                     | PuntReason::Signalling
                     | PuntReason::Dhcp
-                    | PuntReason::TunnelError
                     | PuntReason::Local => {
                         self.net.receive(now, port, frame, &mut self.actions);
                     }
