@@ -15,6 +15,7 @@ mod neighbour;
 mod receive;
 mod transport4;
 mod tunnel_error;
+mod user_error;
 
 #[cfg(test)]
 mod tests;

@@ -65,6 +65,16 @@ impl Net {
             self.counters.drop_icmp_forbidden += 1;
             return;
         };
+        self.send_by_destination(now, &answer.packet, out);
+    }
+
+    /// Sends an ICMP error where its destination is, within the rate (RFC 4443 section 2.4 (f)).
+    pub(super) fn send_by_destination(
+        &mut self,
+        now: Duration,
+        packet: &[u8],
+        out: &mut Vec<Action>,
+    ) {
         if !self.errors.take(now) {
             self.counters.drop_icmp_rate += 1;
             return;
@@ -72,7 +82,7 @@ impl Net {
         self.counters.tx_icmp_error += 1;
         out.push(Action::Transmit {
             port: dataplane::BY_DESTINATION,
-            frame: framed(&answer.packet),
+            frame: framed(packet),
         });
     }
 }
@@ -151,8 +161,8 @@ fn icmpv4_cause(message: &[u8]) -> Option<Cause> {
     }
 }
 
-/// Destination of a quoted tunnel packet, and where the packet in it begins.
-fn inner_at(quoted: &[u8]) -> Option<(IpAddr, usize)> {
+/// Destination of a tunnel packet, perhaps of a part of it, and where the packet in it begins.
+pub(super) fn inner_at(quoted: &[u8]) -> Option<(IpAddr, usize)> {
     let (remote, mut next_header, mut at): (IpAddr, u8, usize) = if quoted.first()? >> 4 == 4 {
         let remote = Ipv4Addr::from(*quoted.get(16..)?.first_chunk::<4>()?);
         if u16::from_be_bytes([quoted[6], quoted[7]]) & 0x1fff != 0 {
@@ -193,12 +203,34 @@ fn inner_at(quoted: &[u8]) -> Option<(IpAddr, usize)> {
     }
 }
 
-/// The error for an IPv6 packet, of which perhaps only a part is there (RFC 4443 section 2.4 (e) allows it).
-/// One of at most 1280 octets is not too big: the tunnel has to fragment (RFC 2473 section 7.1).
+/// The error for an IPv6 packet. One of at most 1280 octets is not too big: the tunnel has to fragment (RFC
+/// 2473 section 7.1).
 fn to_ipv6(cause: Cause, inner: &[u8], own: Ipv6Addr) -> Option<Vec<u8>> {
+    let octets = u16::from_be_bytes(*inner.get(4..)?.first_chunk()?);
+    let error = match cause {
+        Cause::TooBig(_) if IPV6_LEN as u32 + u32::from(octets) <= IPV6_MIN_MTU => return None,
+        Cause::TooBig(mtu) => IcmpError::packet_too_big(mtu.max(IPV6_MIN_MTU)),
+        Cause::Unreachable => IcmpError::unreachable(),
+    };
+    answer_ipv6(error, inner, own)
+}
+
+/// The error for an IPv4 packet. One that may be fragmented is not too big.
+fn to_ipv4(cause: Cause, inner: &[u8]) -> Option<Vec<u8>> {
+    let fragment = u16::from_be_bytes(*inner.get(6..)?.first_chunk()?);
+    let (code, mtu) = match cause {
+        Cause::TooBig(mtu) if fragment & 0x4000 != 0 && mtu >= IPV4_MIN_MTU => (4, mtu as u16),
+        Cause::TooBig(_) => return None,
+        Cause::Unreachable => (1, 0),
+    };
+    answer_ipv4([3, code], mtu, inner)
+}
+
+/// An ICMPv6 error to the source of a packet, of which perhaps only a part is there; none where RFC 4443
+/// section 2.4 (e) forbids it.
+pub(super) fn answer_ipv6(error: IcmpError, inner: &[u8], own: Ipv6Addr) -> Option<Vec<u8>> {
     let header = inner.first_chunk::<IPV6_LEN>()?;
     let source = Ipv6Addr::from(*header[8..].first_chunk::<16>()?);
-    let octets = IPV6_LEN as u32 + u32::from(u16::from_be_bytes([header[4], header[5]]));
     let is_error = header[6] == u8::from(IpProtocol::Icmpv6)
         && inner
             .get(IPV6_LEN)
@@ -206,17 +238,13 @@ fn to_ipv6(cause: Cause, inner: &[u8], own: Ipv6Addr) -> Option<Vec<u8>> {
     if is_error || source.is_unspecified() || source.is_multicast() || source.is_loopback() {
         return None;
     }
-    let error = match cause {
-        Cause::TooBig(_) if octets <= IPV6_MIN_MTU => return None,
-        Cause::TooBig(mtu) => IcmpError::packet_too_big(mtu.max(IPV6_MIN_MTU)),
-        Cause::Unreachable => IcmpError::unreachable(),
-    };
     let message = error.emit(own, source, inner);
     build_ipv6(own, source, IpProtocol::Icmpv6, HOP_LIMIT, &message)
 }
 
-/// The error for an IPv4 packet, of which perhaps only a part is there (RFC 1812 section 4.3.2.7 allows it).
-fn to_ipv4(cause: Cause, inner: &[u8]) -> Option<Vec<u8>> {
+/// An ICMPv4 error of this type and code to the source of a packet, of which perhaps only a part is there;
+/// none where RFC 1812 section 4.3.2.7 forbids it.
+pub(super) fn answer_ipv4(kind: [u8; 2], mtu_bytes: u16, inner: &[u8]) -> Option<Vec<u8>> {
     let header = inner.first_chunk::<IPV4_LEN>()?;
     let source = Ipv4Addr::from(*header[12..].first_chunk::<4>()?);
     let fragment = u16::from_be_bytes([header[6], header[7]]);
@@ -230,11 +258,6 @@ fn to_ipv4(cause: Cause, inner: &[u8]) -> Option<Vec<u8>> {
     if is_error || is_nobody || fragment & 0x1fff != 0 {
         return None;
     }
-    let (code, mtu) = match cause {
-        Cause::TooBig(mtu) if fragment & 0x4000 != 0 && mtu >= IPV4_MIN_MTU => (4, mtu),
-        Cause::TooBig(_) => return None,
-        Cause::Unreachable => (1, 0),
-    };
     let quoted = &inner[..inner.len().min(MAX_ICMPV4_BYTES - IPV4_LEN - ICMP_LEN)];
     let mut packet = vec![0; IPV4_LEN + ICMP_LEN];
     packet[0] = 0x45;
@@ -248,8 +271,8 @@ fn to_ipv4(cause: Cause, inner: &[u8]) -> Option<Vec<u8>> {
     ip.set_dst_addr(source);
     ip.fill_checksum();
     let message = ip.payload_mut();
-    message[..2].copy_from_slice(&[3, code]);
-    message[6..8].copy_from_slice(&(mtu as u16).to_be_bytes());
+    message[..2].copy_from_slice(&kind);
+    message[6..8].copy_from_slice(&mtu_bytes.to_be_bytes());
     Icmpv4Packet::new_unchecked(message).fill_checksum();
     Some(packet)
 }

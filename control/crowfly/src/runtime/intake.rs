@@ -26,8 +26,10 @@ impl Control {
                 let (port, frame) = (punt.port, punt.mbuf.data());
                 match punt.reason {
                     PuntReason::IcmpError(error) => {
-                        self.net
-                            .user_error(now, port, frame, error, &mut self.actions);
+                        let out = &mut self.actions;
+                        if !self.net.other_user_error(now, port, frame, error, out) {
+                            self.net.user_error(now, port, frame, error, out);
+                        }
                     }
                     PuntReason::TunnelError => {
                         self.net.tunnel_error(now, port, frame, &mut self.actions);
