@@ -163,12 +163,16 @@ impl MobileAccessGateway {
         let fixed = self.config.fixed_link_local;
         let link_local = fixed.or_else(|| link_local_address(&ack.options));
         let until = self.node.mono() + Duration::from_secs(lifetime_s.into());
+        let ipv4 = granted_ipv4_service(&ack.options);
+        if ipv4.is_none() && homes.iter().any(|home| home.addr().is_ipv4()) {
+            self.node.count("pmipv6.registration.ipv4-not-served");
+        }
         let Some(entry) = self.bindings.get_mut(mn_id) else {
             return;
         };
         let was = (entry.state, entry.link, std::mem::take(&mut entry.homes));
         entry.homes = homes;
-        entry.ipv4 = granted_ipv4_service(&ack.options);
+        entry.ipv4 = ipv4;
         entry.state = State::Registered;
         entry.until = until;
         entry.lifetime_s = lifetime_s;
@@ -278,8 +282,8 @@ fn granted_homes(options: &[MobilityOption]) -> Vec<IpNet> {
     homes
 }
 
-/// What it takes to serve IPv4 on the access link: a home address, and the default router that the MAG is
-/// to be (RFC 5844 section 3.2.4). Without option 39, or without its S flag, DHCP is relayed (section 3.3.4).
+/// What it takes to serve IPv4 on the access link: a home address, and in its subnet the default router that
+/// the MAG is to be (RFC 5844 section 3.2.4). Without option 39, or without its S flag, DHCP is relayed (section 3.3.4).
 fn granted_ipv4_service(options: &[MobilityOption]) -> Option<Ipv4Service> {
     let (prefix_len, address) = options.iter().find_map(|option| match option {
         MobilityOption::Ipv4HomeAddressReply {

@@ -35,6 +35,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.nat.keepalive",
     "pmipv6.peer.reached-otherwise",
     "pmipv6.peer.silent",
+    "pmipv6.registration.ipv4-not-served",
     "pmipv6.rx.pba",
     "pmipv6.rx.ro-init",
     "pmipv6.rx.ro-refresh-ack",

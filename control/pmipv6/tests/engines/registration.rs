@@ -851,3 +851,27 @@ fn rfc5213_6_9_4_deregistration_is_sent_again_whatever_older_answers_say() {
     assert_eq!(domain.reply(token), Some(&Ok(Answer::Detached)));
     assert!(domain.bindings("mag1").is_empty());
 }
+
+/// RFC 5844 section 3.3.3: who has no default router to be cannot serve; the address is forwarded all the same.
+#[test]
+fn rfc5844_an_address_without_a_default_router_is_forwarded_and_not_served() {
+    let mut domain = domain_with(
+        |_| {},
+        |lma| {
+            let profile = Profile {
+                ipv4_hoa: Some("192.0.2.1".parse().unwrap()),
+                ..Profile::default()
+            };
+            lma.profiles = [("mn1@lma1".to_owned(), profile)].into();
+        },
+    );
+    let mut request = attach_request("mn1@lma1", 1);
+    request.ipv4_hoa = Some("0.0.0.0".parse().unwrap());
+    attach_token(&mut domain, "mag1", request);
+    assert!(domain.table("mag1").homes.contains(&net("192.0.2.1/32")));
+    assert!(domain.served.is_empty());
+    assert_eq!(
+        domain.counter("mag1", "pmipv6.registration.ipv4-not-served"),
+        1
+    );
+}
