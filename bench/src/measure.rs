@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use dataplane::{
-    Counter, DetectConfig, Encapsulation, HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, OwnAddress, PortRole,
-    RoleSet, TunnelSlot, TunnelSpec, Update, WorkerConfig, WorkerHandle, wire_up,
+    Counter, DetectConfig, Encapsulation, HomeAction, LinkSlot, LinkSpec, NextHop, Numbered,
+    OwnAddress, PortRole, RoleSet, TunnelSlot, TunnelSpec, Update, WorkerConfig, WorkerHandle,
+    wire_up,
 };
 use dpdk::{Eal, Mempool, Port, PortConfig};
 use serde_json::{Value, json};
