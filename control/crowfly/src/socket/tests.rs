@@ -115,6 +115,17 @@ fn attach_has_the_engines_defaults() {
 }
 
 #[test]
+fn attach_can_be_for_ipv4_alone() {
+    let mut params = attach_with("ipv6", json!(false));
+    params["ipv4_hoa"] = json!("0.0.0.0");
+    let request = attached(params).into_request(4);
+    assert_eq!(
+        (request.ipv6, request.ipv4_hoa),
+        (false, Some([0; 4].into()))
+    );
+}
+
+#[test]
 fn attach_takes_names_and_numbers() {
     let port = |value| attached(attach_with("link.port", value)).link.port;
     assert_eq!(port(json!(2)), PortRef::Number(2));
