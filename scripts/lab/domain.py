@@ -80,6 +80,7 @@ class Domain:
         self.nodes = {}
         for name in only:
             config = json.loads((CONFIGS / f"{name}.json").read_text())
+            config["state_dir"] = str(lab.state / "var")
             if adjust:
                 adjust(name, config)
             ports = [CORE, NETWORK if name in ANCHORS else ACCESS]

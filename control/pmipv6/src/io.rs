@@ -450,6 +450,11 @@ pub enum Command {
         /// NAI of the MN.
         mn_id: String,
     },
+    /// LMA: take all bindings of a MAG away at once (RFC 5846 section 5.1: G flag).
+    RevokeAll {
+        /// The MAG.
+        mag: IpAddr,
+    },
     /// MAG, LMA: set up a path between two addresses or prefixes by hand.
     PathRequest {
         /// One end.
@@ -627,6 +632,11 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A peer has lost its state (RFC 5847 section 3.2).
+    PeerRestarted {
+        /// The peer.
+        peer: IpAddr,
+    },
     /// Something needs an operator.
     Alarm {
         /// Name in kebab-case.
@@ -668,6 +678,21 @@ pub struct PeerView {
     pub state: String,
     /// False for an hour after it answered an RO message with Binding Error 2 (HL-15).
     pub localized_routing: bool,
+    /// What its heartbeats say; none: none were exchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeats: Option<HeartbeatView>,
+}
+
+/// Heartbeats of one peer (RFC 5847), as operators see them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeartbeatView {
+    /// `asked`, `answered`, `missing` (some requests are unanswered), `silent` (as many as are allowed),
+    /// `not-supported`, `idle` (no binding with the peer).
+    pub state: String,
+    /// Requests running that were not answered.
+    pub missed: u8,
+    /// Its Restart Counter.
+    pub restart_counter: Option<u32>,
 }
 
 fn yes() -> bool {

@@ -92,6 +92,20 @@ impl Check<'_> {
         if let Err(error) = EnvFilter::builder().parse(&self.config.log.filter) {
             self.complain(root("log").key("filter"), error);
         }
+        let mut named = BTreeSet::new();
+        for (index, peer) in self.config.peers.iter().enumerate() {
+            if !named.insert(peer.address) {
+                let path = root("peers").index(index).key("address");
+                self.complain(path, "this peer stands here twice");
+            }
+        }
+        if self.config.gre != super::Gre::Off {
+            let reason = "tunnels with GRE keys are not in this version; only \"off\" is";
+            self.complain(root("gre"), reason);
+        }
+        if self.config.state_dir.as_os_str().is_empty() {
+            self.complain(root("state_dir"), "empty: name a directory");
+        }
         let domain = &self.config.domain;
         if !domain.mh_base.is_multiple_of(2) {
             let reason = "must be even: even types are requests, odd ones acknowledgements";

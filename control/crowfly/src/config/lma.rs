@@ -7,6 +7,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::base::Revocation;
 use super::types::{PeerPrefix, PrefixSchema, unique_map};
 
 /// The Local Mobility Anchor's part.
@@ -52,6 +53,8 @@ pub struct Lma {
     /// MaxDelayBeforeNewBCEAssign (RFC 5213 section 9.1); 0: the previous MAG is not waited for.
     #[schemars(range(min = 0, max = 3_600_000))]
     pub max_delay_before_new_bce_assign_ms: u32,
+    /// Binding revocation (RFC 5846).
+    pub revocation: Revocation,
 }
 
 /// What MAGs are to DHCP clients.
@@ -119,6 +122,7 @@ impl Default for Lma {
             timestamp_validity_window_ms: 300,
             min_delay_before_bce_delete_ms: 10_000,
             max_delay_before_new_bce_assign_ms: 1500,
+            revocation: Revocation::default(),
         }
     }
 }

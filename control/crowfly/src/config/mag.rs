@@ -48,6 +48,11 @@ pub struct Mag {
     /// section 6.9.1.2 says to ignore it).
     #[serde(default)]
     pub lenient_binding_ack: bool,
+    /// A mobile node is asked this often whether it is still there (RFC 4861 section 7.3, RFC 5213 section
+    /// 6.9.4), and detached when it does not answer; 0: it is not asked.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 3600))]
+    pub unreachability_detection_s: u32,
     /// What mobile nodes are told.
     #[serde(default)]
     pub router_advertisement: RouterAdvertisement,

@@ -8,6 +8,7 @@
 //!               ConfigError: file, line:column, key, reason   (exit status 2 of `--check`)
 //! ```
 
+mod base;
 mod change;
 mod check;
 mod dataplane;
@@ -30,6 +31,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use base::{Gre, Heartbeat, PeerSettings, Revocation};
 pub use change::{Change, changes};
 pub(crate) use check::mn_id_problem;
 pub use dataplane::{Dataplane, IdlePolicy};
@@ -73,6 +75,18 @@ pub struct Config {
     /// The Local Mobility Anchor's part; with `"role": "lma"` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lma: Option<Lma>,
+    /// Heartbeats between MAGs and LMAs (RFC 5847).
+    #[serde(default)]
+    pub heartbeat: Heartbeat,
+    /// GRE keys in the tunnels (RFC 5845).
+    #[serde(default)]
+    pub gre: Gre,
+    /// Peers that differ from the domain.
+    #[serde(default)]
+    pub peers: Vec<PeerSettings>,
+    /// Where the node keeps what outlives it: its restart counter, in `NODE_ID.restart-counter`.
+    #[serde(default = "state_dir")]
+    pub state_dir: std::path::PathBuf,
     /// Paths from MAG to MAG (draft-loureiro-netext-pmipv6-ro-02).
     #[serde(default)]
     pub localized_routing: LocalizedRouting,
@@ -91,6 +105,10 @@ pub struct Config {
     /// The control thread.
     #[serde(default)]
     pub control: Control,
+}
+
+fn state_dir() -> std::path::PathBuf {
+    "/var/lib/crowfly".into()
 }
 
 impl Config {

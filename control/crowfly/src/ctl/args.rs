@@ -157,6 +157,8 @@ pub(super) enum BindingCommand {
     Show(MnArgs),
     /// LMA: revoke a binding (RFC 5846)
     Revoke(MnArgs),
+    /// LMA: revoke all bindings of a MAG with one message (RFC 5846)
+    RevokeAll(MagArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -213,6 +215,12 @@ pub(super) struct AttachArgs {
 pub(super) struct MnArgs {
     /// MN-ID, an NAI: mn1@example.com
     pub(super) mn_id: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct MagArgs {
+    /// The MAG's address: 2001:db8:f::11
+    pub(super) mag: std::net::IpAddr,
 }
 
 #[derive(Debug, clap::Args)]

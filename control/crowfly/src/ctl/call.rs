@@ -30,6 +30,10 @@ pub(super) fn ask(client: &mut Client, command: &Command) -> Result<(Shape, Valu
         Command::Binding(BindingCommand::Revoke(args)) => {
             (Shape::Members, "binding.revoke", mn(args))
         }
+        Command::Binding(BindingCommand::RevokeAll(args)) => {
+            let params = json!({ "mag": args.mag });
+            (Shape::Members, "binding.revoke_all", params)
+        }
         Command::Paths(page) | Command::Path(PathCommand::List(page)) => {
             let list = all_pages(client, "path.list", "paths", page)?;
             return Ok((Shape::Paths, list));

@@ -78,6 +78,10 @@ impl AccessLinks {
         }
     }
 
+    pub(super) fn contains(&self, link: Link) -> bool {
+        self.links.contains_key(&link)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.links.len()
     }

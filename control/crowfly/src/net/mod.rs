@@ -12,6 +12,7 @@ mod frame;
 mod icmp;
 mod ipv4;
 mod neighbour;
+mod reachability;
 mod receive;
 mod transport4;
 mod tunnel_error;
@@ -39,6 +40,7 @@ pub(crate) use frame::link_local;
 use frame::{ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, multicast_mac, solicited_node};
 use icmp::{IcmpError, TokenBucket};
 use neighbour::{Effect, Key, Neighbours};
+use reachability::{Due, Reachability};
 
 /// Next header of the Mobility Header (RFC 6275 section 6.1.1).
 const MOBILITY_HEADER: u8 = 135;
@@ -89,6 +91,8 @@ pub struct NetConfig {
     pub max_links: usize,
     /// What Router Advertisements say.
     pub router_advertisement: RouterAdvertisementConfig,
+    /// An MN that was not heard of for so long is asked whether it is there; zero: never.
+    pub unreachability_detection: Duration,
     /// Domain name servers that MNs are told of by DHCP.
     pub dns_servers: Vec<Ipv4Addr>,
     /// LMA: ICMP errors about packets from a tunnel go back into it. A MAG's anchor would refuse them:
@@ -124,6 +128,11 @@ pub enum Action {
         /// Where they leave.
         next_hop: Option<NextHop>,
     },
+    /// The MN on an access link does not answer any more.
+    Unreachable {
+        /// Its link.
+        link: Link,
+    },
     /// LMA: the next hop towards the network is another one now, or none.
     NetworkNextHop {
         /// Where user packets leave.
@@ -138,6 +147,7 @@ pub struct Net {
     neighbours: Neighbours,
     links: AccessLinks,
     ipv4_links: Ipv4Links,
+    reachability: Reachability,
     /// Remote addresses of tunnels, with the neighbour that leads there.
     tracked: HashMap<IpAddr, Key>,
     /// LMA: the neighbour that leads to the network.
@@ -159,6 +169,7 @@ impl Net {
         Self {
             neighbours,
             links: AccessLinks::new(config.router_advertisement, config.max_links),
+            reachability: Reachability::new(config.unreachability_detection),
             ipv4_links: Ipv4Links::new(ipv4_config(&config), config.max_links),
             tracked: HashMap::new(),
             network: None,
@@ -272,6 +283,7 @@ impl Net {
         ) {
             self.counters.drop_links_full += 1;
         }
+        self.reachability.attached(now, link);
         self.send_advertisements(due, None, out);
     }
 
@@ -286,6 +298,9 @@ impl Net {
         let mut due = Vec::new();
         self.links
             .withdraw(link, &only_ipv6(prefixes), link_local, &mut due);
+        if !self.links.contains(link) {
+            self.reachability.detached(link);
+        }
         self.send_advertisements(due, None, out);
     }
 
@@ -297,15 +312,23 @@ impl Net {
         let mut due = Vec::new();
         self.links.timeout(now, &mut due);
         self.send_advertisements(due, None, out);
+        for due in self.reachability.timeout(now) {
+            match due {
+                Due::Solicit(link, address) => self.solicit_mn(link, address, out),
+                Due::Gone(link) => out.push(Action::Unreachable { link }),
+            }
+        }
     }
 
     /// When [`Net::timeout`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        [self.neighbours.next_deadline(), self.links.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let deadlines = [
+            self.neighbours.next_deadline(),
+            self.links.next_deadline(),
+            self.reachability.next_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Counters and gauges by dotted name.
@@ -477,6 +500,28 @@ impl Net {
         let message = access::emit(&repr, source, destination);
         self.counters.tx_neighbour_solicit += 1;
         transmit_icmpv6(envelope, source, destination, ND_HOP_LIMIT, &message, out);
+    }
+
+    /// A Neighbour Solicitation to an MN, by unicast (RFC 4861 section 7.3.3).
+    fn solicit_mn(&mut self, link: Link, target: Ipv6Addr, out: &mut Vec<Action>) {
+        let ours = self.port(link.port).and_then(|port| port.access_link_local);
+        let Some(source) = ours else {
+            return;
+        };
+        let mac = self.config.router_advertisement.mac;
+        let envelope = Envelope {
+            port: link.port,
+            vlan: link.vlan,
+            source: mac,
+            destination: link.mac.0,
+        };
+        let repr = Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit {
+            target_addr: target,
+            lladdr: Some(EthernetAddress(mac).into()),
+        });
+        let message = access::emit(&repr, source, target);
+        self.counters.tx_neighbour_solicit += 1;
+        transmit_icmpv6(envelope, source, target, ND_HOP_LIMIT, &message, out);
     }
 
     /// Router Advertisements to MNs: to all nodes in the address, to one MN on the link (RFC 6085), or

@@ -269,6 +269,7 @@ impl Net {
         message: NdiscRepr<'_>,
         out: &mut Vec<Action>,
     ) {
+        self.hear(now, envelope, ip, &message);
         match message {
             NdiscRepr::NeighborSolicit {
                 target_addr,
@@ -297,6 +298,27 @@ impl Net {
                 self.counters.rx_ignored += 1;
             }
         }
+    }
+
+    /// An MN that speaks is there, and shows an address of its own: where it speaks from, or what it
+    /// claims by duplicate address detection.
+    fn hear(&mut self, now: Duration, envelope: Envelope, ip: &Ipv6Repr, message: &NdiscRepr<'_>) {
+        if !self.is_access(envelope.port) {
+            return;
+        }
+        let address = match message {
+            NdiscRepr::NeighborSolicit { target_addr, .. } if ip.src_addr.is_unspecified() => {
+                *target_addr
+            }
+            NdiscRepr::NeighborAdvert { target_addr, .. } => *target_addr,
+            _ => ip.src_addr,
+        };
+        let link = Link {
+            port: envelope.port,
+            vlan: envelope.vlan,
+            mac: MacAddr(envelope.source),
+        };
+        self.reachability.heard(now, link, address);
     }
 
     /// RFC 4861 section 7.2.3 and 7.2.4. Only our own addresses are answered for: an MN's duplicate

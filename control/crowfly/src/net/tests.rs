@@ -67,6 +67,7 @@ pub(super) fn net() -> Net {
             current_hop_limit: 64,
             mtu_bytes: 1460,
         },
+        unreachability_detection: Duration::from_secs(30),
         dns_servers: vec!["192.0.2.53".parse().unwrap()],
         answer_into_tunnels: false,
     })
@@ -581,4 +582,35 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn rfc5213_6_9_4_an_mn_that_does_not_answer_is_reported_and_one_that_does_is_not() {
+    let mut net = net();
+    let link = Link {
+        port: ACCESS,
+        vlan: None,
+        mac: MacAddr(MN_MAC),
+    };
+    let mut out = Vec::new();
+    let hnp: IpNet = "2001:db8:100::/64".parse().unwrap();
+    net.advertise(AT_START, link, &[hnp], fixed_lla(), 3600, &mut out);
+    let solicit = Icmpv6Repr::Ndisc(NdiscRepr::RouterSolicit { lladdr: None });
+    let frame = icmpv6(ACCESS, MN_MAC, "fe80::1", "ff02::2", &solicit);
+    net.receive(AT_START, ACCESS, &frame, &mut out);
+    let mut asked = 0;
+    for at in 1..40 {
+        out.clear();
+        net.timeout(Duration::from_secs(at), &mut out);
+        let solicited = |action: &&Action| match action {
+            Action::Transmit { frame, .. } => frame[54] == 135 && frame[..6] == MN_MAC,
+            _ => false,
+        };
+        asked += out.iter().filter(solicited).count();
+        if out.contains(&Action::Unreachable { link }) {
+            assert_eq!((at, asked), (33, 3));
+            return;
+        }
+    }
+    panic!("nothing was reported, {asked} solicitations");
 }

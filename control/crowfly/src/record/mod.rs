@@ -74,6 +74,15 @@ pub enum Given {
 }
 
 impl EngineConfig {
+    /// Says which start of the node this is (RFC 5847 section 3.2).
+    pub fn set_restart_counter(&mut self, counter: u32) {
+        let heartbeat = match self {
+            Self::Mag(config) => &mut config.heartbeat,
+            Self::Lma(config) => &mut config.heartbeat,
+        };
+        heartbeat.restart_counter = Some(counter);
+    }
+
     /// The engine of the role.
     #[must_use]
     pub fn engine(&self, seed: u64) -> Box<dyn Engine> {

@@ -27,6 +27,7 @@ use super::latency::Latency;
 use super::logging::Logging;
 use super::options::Options;
 use super::rates::Rates;
+use super::restart;
 use super::spans::Spans;
 use super::start::{Lcores, StartError, Started};
 use super::wiring::{self, Probed};
@@ -101,12 +102,14 @@ impl Prepared {
     ) -> Result<Self, StartError> {
         let role = config.role.to_string();
         let seed = seed()?;
-        let settings = wiring::engine(&config).ok_or(StartError::NoEngine(role))?;
-        let engine = settings.engine(seed);
+        let mut settings = wiring::engine(&config).ok_or(StartError::NoEngine(role))?;
         let poll = Poll::new()?;
         let limits = (&config.limits).into();
         let path = &options.control_socket;
         let server = Server::bind(path, limits, poll.registry(), SOCKET_TOKENS)?;
+        // After the socket: a node that runs already has counted its start.
+        settings.set_restart_counter(restart::count(&config.state_dir, &config.node_id)?);
+        let engine = settings.engine(seed);
         // After the socket: a node that runs already keeps its record.
         let recorder = match &options.record {
             Some(file) => {

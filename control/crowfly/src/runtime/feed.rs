@@ -75,6 +75,10 @@ impl Control {
                 tracing::info!(%remote, resolved = next_hop.is_some(), "next hop");
                 self.program.set_next_hop(remote, next_hop);
             }
+            Action::Unreachable { link } => {
+                tracing::info!(?link, "the mobile node does not answer");
+                self.inbox.push_back(Input::Unreachable { link });
+            }
             Action::NetworkNextHop { next_hop } => {
                 tracing::info!(
                     resolved = next_hop.is_some(),

@@ -12,6 +12,7 @@ mod logging;
 mod options;
 mod rates;
 mod reload;
+mod restart;
 mod signalling;
 mod spans;
 mod start;

@@ -63,6 +63,9 @@ pub enum StartError {
     /// The system refuses what the control thread waits with.
     #[error("the control thread cannot wait for its socket: {0}")]
     Poll(#[from] std::io::Error),
+    /// The restart counter cannot be kept.
+    #[error(transparent)]
+    RestartCounter(#[from] super::restart::RestartCounterError),
     /// The role has no engine in this version.
     #[error("the role \"{0}\" is not in this version")]
     NoEngine(String),

@@ -18,6 +18,8 @@ use crate::record::EngineConfig;
 const OUTER_HEADER_BYTES: u16 = 40;
 /// Path counters beyond the pairs: slots rest until the removal of their pair is applied.
 const SPARE_PATHS: u32 = 1024;
+/// Length of the prefix that an old LMA means where its Home Network Prefix option says 128 bits.
+const LENIENT_HNP_BITS: u8 = 64;
 /// Injected packets that a worker sends between two polls.
 const INJECTS_PER_ITERATION: usize = 32;
 
@@ -78,6 +80,10 @@ fn mag_config(config: &Config, mag: &config::Mag) -> mag::Config {
         enable_mag_local_routing: mag.enable_mag_local_routing,
         timestamp_based_approach_in_use: config.domain.timestamp_based_approach_in_use,
         lenient_binding_ack: mag.lenient_binding_ack,
+        lenient_hnp_length: LENIENT_HNP_BITS,
+        peer_settings: peer_settings(config),
+        heartbeat: heartbeat(config, lmas_of(mag)),
+        gre: gre(config),
         max_bindings: config.limits.max_bindings as usize,
         peers: path::Peers {
             lmas: Vec::new(),
@@ -129,6 +135,17 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         },
         timestamp_validity_window_ms: lma.timestamp_validity_window_ms,
         min_delay_before_bce_delete_ms: lma.min_delay_before_bce_delete_ms,
+        max_delay_before_new_bce_assign_ms: lma.max_delay_before_new_bce_assign_ms,
+        mobile_node_generated_timestamp_in_use: config
+            .domain
+            .mobile_node_generated_timestamp_in_use,
+        peer_settings: peer_settings(config),
+        heartbeat: heartbeat(config, hosts(&lma.authorised_mags)),
+        gre: gre(config),
+        init_min_delay_bris_ms: lma.revocation.init_min_delay_bris_ms,
+        bri_max_retries_number: lma.revocation.bri_max_retries_number,
+        max_brack_timeout_ms: lma.revocation.max_brack_timeout_ms,
+        revoke_at_previous_mag: lma.revocation.at_previous_mag,
         max_binding_lifetime_s: lma.max_binding_lifetime_s,
         max_bindings: config.limits.max_bindings as usize,
         peer_lmas: lma.peer_lmas.iter().map(peer).collect(),
@@ -136,6 +153,50 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         ipv4_transport: ipv4_transport(config),
         localized_routing: localized_routing(config),
     }
+}
+
+/// Heartbeats; the restart counter comes with the start.
+fn heartbeat(config: &Config, announce_to: Vec<IpAddr>) -> path::HeartbeatConfig {
+    path::HeartbeatConfig {
+        interval_s: config.heartbeat.interval_s,
+        missing_allowed: config.heartbeat.missing_allowed,
+        restart_counter: None,
+        announce_to,
+    }
+}
+
+fn lmas_of(mag: &config::Mag) -> Vec<IpAddr> {
+    let mut lmas: Vec<IpAddr> = mag.lma_of.values().map(|lma| IpAddr::V6(*lma)).collect();
+    lmas.push(mag.lma.into());
+    lmas.sort_unstable();
+    lmas.dedup();
+    lmas
+}
+
+/// The peers that are named one by one; whoever is in a longer prefix hears of a restart with its next
+/// heartbeat.
+fn hosts(peers: &[PeerPrefix]) -> Vec<IpAddr> {
+    let hosts = peers.iter().filter(|peer| peer.0.prefix_len() == 128);
+    hosts.map(|peer| IpAddr::V6(peer.0.addr())).collect()
+}
+
+fn gre(config: &Config) -> path::Gre {
+    match config.gre {
+        config::Gre::Off => path::Gre::Off,
+        config::Gre::Optional => path::Gre::Optional,
+        config::Gre::Required => path::Gre::Required,
+    }
+}
+
+fn peer_settings(config: &Config) -> std::collections::BTreeMap<IpAddr, path::PeerSettings> {
+    let settings = |peer: &config::PeerSettings| path::PeerSettings {
+        lenient: peer.lenient,
+        timestamp_based_approach_in_use: peer.timestamp_based_approach_in_use,
+    };
+    let peers = config.peers.iter();
+    peers
+        .map(|peer| (peer.address.into(), settings(peer)))
+        .collect()
 }
 
 /// The part of both engines that is about paths.
@@ -323,6 +384,13 @@ pub(super) fn net(config: &Config, probed: &[Probed]) -> NetConfig {
             .as_ref()
             .map(|mag| mag.dhcp_dns_servers.clone())
             .unwrap_or_default(),
+        unreachability_detection: Duration::from_secs(
+            config
+                .mag
+                .as_ref()
+                .map_or(0, |mag| mag.unreachability_detection_s)
+                .into(),
+        ),
         answer_into_tunnels: config.role == Role::Lma,
     }
 }

@@ -140,13 +140,20 @@ pub struct PeerPage {
     pub peers: Vec<PeerEntry>,
 }
 
+/// `binding.revoke_all`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedAll {
+    /// The MAG that has no bindings any more.
+    pub mag: std::net::IpAddr,
+}
+
 /// An entry of `peer.list`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PeerEntry {
     /// What the engine knows.
     #[serde(flatten)]
     pub peer: PeerView,
-    /// Heartbeat (RFC 5847): `off`, `up`, `down`.
+    /// Heartbeat (RFC 5847): `off`, or the state of [`pmipv6::io::HeartbeatView`].
     pub heartbeat: String,
     /// The security association: `none`, or its SPIs.
     pub security_association: String,

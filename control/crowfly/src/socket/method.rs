@@ -39,6 +39,11 @@ pub enum Method {
         /// NAI of the MN.
         mn_id: String,
     },
+    /// `binding.revoke_all` (RFC 5846 section 5.1: the G flag).
+    BindingRevokeAll {
+        /// The MAG that is to lose all its bindings.
+        mag: std::net::IpAddr,
+    },
     /// `path.list`.
     PathList(Page),
     /// `path.show`.
@@ -115,6 +120,12 @@ struct Ends {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mag {
+    mag: std::net::IpAddr,
+}
+
+#[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[derive(Default)]
 struct Filter {
@@ -181,6 +192,9 @@ impl Call {
             },
             "binding.revoke" => Method::BindingRevoke {
                 mn_id: params.mn_id()?,
+            },
+            "binding.revoke_all" => Method::BindingRevokeAll {
+                mag: params.read::<Mag>()?.mag,
             },
             "path.list" => Method::PathList(params.page()?),
             "path.show" => Method::PathShow(params.pair()?),

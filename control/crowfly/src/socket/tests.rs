@@ -86,6 +86,9 @@ fn a_mobile_node_is_named_by_its_mn_id() {
         }
     );
     assert_eq!(method("binding.revoke"), Method::BindingRevoke { mn_id });
+    let mag = "2001:db8:f::11".parse().unwrap();
+    let all = parse("binding.revoke_all", json!({ "mag": "2001:db8:f::11" }));
+    assert_eq!(all, Ok(Method::BindingRevokeAll { mag }));
     assert!(wrong("mn.detach", json!({})).1.contains("`mn_id`"));
     for bad in ["".to_owned(), "a".repeat(255), "a\nb".to_owned()] {
         let (key, _) = wrong("mn.detach", json!({ "mn_id": bad }));

@@ -147,7 +147,10 @@ impl Trace {
                 Subject::Mn(mn_id.clone()),
                 format!("{mn_id} is gone: {reason}"),
             ),
-            Event::PeerUp { .. } | Event::PeerDown { .. } | Event::Alarm { .. } => return None,
+            Event::PeerUp { .. }
+            | Event::PeerDown { .. }
+            | Event::PeerRestarted { .. }
+            | Event::Alarm { .. } => return None,
         })
     }
 

@@ -39,6 +39,24 @@ pub struct Config {
     pub timestamp_validity_window_ms: u32,
     /// MinDelayBeforeBCEDelete, milliseconds.
     pub min_delay_before_bce_delete_ms: u32,
+    /// MaxDelayBeforeNewBCEAssign, milliseconds; 0: the previous MAG is not waited for.
+    pub max_delay_before_new_bce_assign_ms: u32,
+    /// MobileNodeGeneratedTimestampInUse: timestamps order PBUs, but have no validity window.
+    pub mobile_node_generated_timestamp_in_use: bool,
+    /// Peers that differ from the domain.
+    pub peer_settings: BTreeMap<IpAddr, path::PeerSettings>,
+    /// GRE keys (RFC 5845).
+    pub gre: path::Gre,
+    /// Heartbeats with MAGs (RFC 5847).
+    pub heartbeat: path::HeartbeatConfig,
+    /// InitMINDelayBRIs (RFC 5846 section 11), milliseconds.
+    pub init_min_delay_bris_ms: u32,
+    /// BRIMaxRetriesNumber (RFC 5846 section 11).
+    pub bri_max_retries_number: u8,
+    /// MAX_BRACK_TIMEOUT (RFC 5846 section 12), milliseconds.
+    pub max_brack_timeout_ms: u32,
+    /// Tell an MN's previous MAG by a BRI that the MN has moved (RFC 5846 section 9.1).
+    pub revoke_at_previous_mag: bool,
     /// Longest binding lifetime granted, seconds.
     pub max_binding_lifetime_s: u32,
     /// Most bindings at a time.
@@ -109,6 +127,15 @@ impl Default for Config {
             peers: path::Peers::default(),
             timestamp_validity_window_ms: 300,
             min_delay_before_bce_delete_ms: 10_000,
+            max_delay_before_new_bce_assign_ms: 1_500,
+            mobile_node_generated_timestamp_in_use: false,
+            peer_settings: BTreeMap::new(),
+            gre: path::Gre::Off,
+            heartbeat: path::HeartbeatConfig::default(),
+            init_min_delay_bris_ms: 1_000,
+            bri_max_retries_number: 1,
+            max_brack_timeout_ms: 2_000,
+            revoke_at_previous_mag: false,
             max_binding_lifetime_s: 65_532,
             max_bindings: 1_048_576,
             peer_lmas: Vec::new(),

@@ -26,6 +26,7 @@ impl LocalMobilityAnchor {
                 lma: row.lma,
             });
         }
+        self.announce_restart();
     }
 
     pub(super) fn on_input(&mut self, input: Input) {
@@ -55,10 +56,8 @@ impl LocalMobilityAnchor {
                     source,
                     destination,
                 } => self.on_path_remove(token, source, destination),
-                Command::Revoke { .. } => {
-                    let text = "Binding revocation (RFC 5846) is not in this version.".to_owned();
-                    self.node.refuse(token, None, "not-supported", text);
-                }
+                Command::Revoke { mn_id } => self.on_revoke(token, &mn_id),
+                Command::RevokeAll { mag } => self.on_revoke_all(token, mag),
                 Command::Attach(_) | Command::Detach { .. } => {
                     let text = "An LMA has no access links.".to_owned();
                     self.node.refuse(token, None, "not-a-mag", text);
@@ -106,6 +105,8 @@ impl LocalMobilityAnchor {
             .heard(source, if lma { Role::Lma } else { Role::Mag });
         match message {
             Message::BindingError(error) => self.on_binding_error(source, &error),
+            Message::Heartbeat(heartbeat) => self.on_heartbeat(source, &heartbeat),
+            Message::BindingRevocation(message) => self.on_revocation(source, mag, &message),
             Message::RoRequest(request) => self.on_ro_request(source, lma, mag, request),
             Message::RoAck(ack) => self.on_ro_ack(source, &ack),
             Message::BindingAck(_) | Message::Test(_) | Message::LocalizedRoutingAck(_) => {
@@ -173,6 +174,9 @@ impl LocalMobilityAnchor {
 
     /// HL-15.
     fn on_binding_error(&mut self, source: IpAddr, error: &BindingError) {
+        if error.status == UNRECOGNIZED_MH_TYPE && self.heartbeats.unknown_to(source) {
+            return self.node.count("pmipv6.peer.knows-no-heartbeat");
+        }
         let requests = match error.status {
             UNRECOGNIZED_MH_TYPE => self.node.give_up_on(source),
             _ => Vec::new(),

@@ -8,10 +8,13 @@
 //! ```
 
 mod allocate;
+mod awaited;
 mod config;
 mod confirm;
 mod detection;
+mod gre;
 mod hand_back;
+mod heartbeat;
 mod input;
 mod localized;
 mod lookup;
@@ -20,6 +23,7 @@ mod refresh;
 mod registration;
 mod request;
 mod resolver;
+mod revocation;
 mod state;
 mod teardown;
 mod timer;
@@ -37,8 +41,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::io::{BindingView, Engine, Input, Now, Output, PathView, PeerView};
-use crate::path::{Clock, HoldOff, Homes, Node, PathTable, Timers};
+use crate::path::{Clock, Heartbeats, HoldOff, Homes, KeysInUse, Node, PathTable, Timers};
+use revocation::Revocations;
 use state::{BindingCacheEntry, BindingId, Owner, Path, Timer};
+use update::Update;
 
 /// The LMA's protocol engine.
 ///
@@ -66,6 +72,13 @@ pub struct LocalMobilityAnchor {
     /// Homes that have moved, and the far ends whose packets are accepted from the previous MAG (HL-34).
     hand_backs: BTreeMap<IpNet, Vec<IpNet>>,
     started: bool,
+    /// Sessions by their MAG.
+    by_mag: BTreeMap<IpAddr, BTreeSet<BindingId>>,
+    /// PBUs that wait for the de-registration of this session.
+    awaited: BTreeMap<BindingId, Update>,
+    heartbeats: Heartbeats,
+    gre_keys: KeysInUse,
+    revocations: Revocations,
 }
 
 impl LocalMobilityAnchor {
@@ -87,10 +100,13 @@ impl LocalMobilityAnchor {
                 reserved.insert(IpNet::from(IpAddr::V4(hoa)), ());
             }
         }
+        let mut node = Node::new(config.address, seed, view::COUNTERS, &config.ipv4_transport);
         Self {
             reserved,
-            node: Node::new(config.address, seed, view::COUNTERS, &config.ipv4_transport),
             hold_off: HoldOff::new(&config.localized_routing),
+            heartbeats: Heartbeats::new(&config.heartbeat),
+            revocations: Revocations::new(node.rng.next_u16()),
+            node,
             config,
             resolver,
             timers: Timers::new(),
@@ -102,6 +118,9 @@ impl LocalMobilityAnchor {
             clock: Clock::default(),
             hand_backs: BTreeMap::new(),
             started: false,
+            by_mag: BTreeMap::new(),
+            awaited: BTreeMap::new(),
+            gre_keys: KeysInUse::default(),
         }
     }
 
@@ -121,10 +140,16 @@ impl Engine for LocalMobilityAnchor {
     }
 
     fn next_deadline(&self) -> Option<Duration> {
-        if !self.started && !self.config.peer_lmas.is_empty() {
+        let heartbeat = &self.config.heartbeat;
+        let announces = heartbeat.restart_counter.is_some() && !heartbeat.announce_to.is_empty();
+        if !self.started && (announces || !self.config.peer_lmas.is_empty()) {
             return Some(Duration::ZERO);
         }
-        let deadlines = [self.timers.next(), self.node.next_deadline()];
+        let deadlines = [
+            self.timers.next(),
+            self.node.next_deadline(),
+            self.heartbeats.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -137,7 +162,11 @@ impl Engine for LocalMobilityAnchor {
     }
 
     fn peers(&self, now: Now) -> Vec<PeerView> {
-        self.node.peers.list(now.mono)
+        let mut peers = self.node.peers.list(now.mono);
+        for peer in &mut peers {
+            peer.heartbeats = self.heartbeats.view(peer.address);
+        }
+        peers
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {

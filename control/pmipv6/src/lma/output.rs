@@ -77,8 +77,14 @@ impl LocalMobilityAnchor {
             }
         }
         options.extend(self.node.reach.nat_detection(update.proxy_coa));
+        options.extend(entry.gre.map(|keys| MobilityOption::GreKey(keys.receive)));
+        // A key was offered, and none is needed (RFC 5845 section 5.3.1).
+        let needless = update.gre.is_some() && entry.gre.is_none() && lifetime > 0;
         let ack = BindingAck {
-            status: status::ACCEPTED,
+            status: match needless {
+                true => status::GRE_KEY_OPTION_NOT_REQUIRED,
+                false => status::ACCEPTED,
+            },
             flags: BindingAck::P,
             sequence: update.sequence,
             lifetime,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::LocalMobilityAnchor;
+use super::awaited::Handoff;
 use super::config::Profile;
 use super::output::Ipv4Reply;
 use super::state::{BindingCacheEntry, BindingId, State, Timer};
@@ -28,7 +29,8 @@ impl LocalMobilityAnchor {
             self.node.count("pmipv6.drop.not-a-proxy-registration");
             return;
         }
-        let update = Update::read(source, via, message);
+        let mut update = Update::read(source, via, message);
+        self.adapt(&mut update);
         let stranger =
             !self.config.peers.is_mag(source) || !self.config.peers.is_mag(update.proxy_coa);
         match self.check(&update, stranger) {
@@ -57,20 +59,42 @@ impl LocalMobilityAnchor {
             // RFC 5844 section 4.1.3.1.
             return Err(status::ADMINISTRATIVELY_PROHIBITED);
         }
-        let profile = match self.config.profiles.get(&mn_id) {
-            Some(profile) => profile.clone(),
-            None if self.config.accept_unknown_mns => Profile::default(),
-            None => return Err(status::NOT_LMA_FOR_THIS_MOBILE_NODE),
-        };
+        let known = self.config.profiles.contains_key(&mn_id);
+        if !known && !self.config.accept_unknown_mns {
+            return Err(status::NOT_LMA_FOR_THIS_MOBILE_NODE);
+        }
+        let profile = self.profile_of(&mn_id);
         if !profile.enabled {
             return Err(status::PROXY_REG_NOT_ENABLED);
         }
         self.check_order(&mn_id, update)?;
         update.check_complete()?;
+        self.check_gre(update)?;
         if update.hnps.is_empty() && !update.any_hnp && !profile.ipv4 {
             return Err(status::NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE);
         }
         Ok((mn_id, profile))
+    }
+
+    /// The policy profile of an MN; one that is not known by name has the default one.
+    pub(super) fn profile_of(&self, mn_id: &str) -> Profile {
+        let known = self.config.profiles.get(mn_id);
+        known.cloned().unwrap_or_default()
+    }
+
+    /// Reads an update as its peer means it.
+    fn adapt(&self, update: &mut Update) {
+        let Some(settings) = self.config.peer_settings.get(&update.source) else {
+            return;
+        };
+        if settings.timestamp_based_approach_in_use == Some(false) {
+            update.timestamp = None;
+        }
+        if settings.lenient {
+            for hnp in &mut update.hnps {
+                *hnp = crate::path::meant_prefix(*hnp, self.config.hnp_length);
+            }
+        }
     }
 
     /// RFC 5213 section 5.5: Timestamp option, or else sequence number.
@@ -97,7 +121,7 @@ impl LocalMobilityAnchor {
             .now
             .wall
             .abs_diff(timestamp_to_duration(timestamp));
-        if difference > window {
+        if difference > window && !self.config.mobile_node_generated_timestamp_in_use {
             return Err(status::TIMESTAMP_MISMATCH);
         }
         Ok(())
@@ -109,7 +133,14 @@ impl LocalMobilityAnchor {
                 let ipv4 = self.add_ipv4(id, profile, update);
                 (id, ipv4)
             }),
-            Ok(None) => self.create(mn_id, profile, update),
+            Ok(None) => match self.unknown_handoff(mn_id, update) {
+                Some(Handoff::Awaited(id)) => return self.wait_for_deregistration(id, update),
+                Some(Handoff::Known(id)) => {
+                    let ipv4 = self.add_ipv4(id, profile, update);
+                    Ok((id, ipv4))
+                }
+                None => self.create(mn_id, profile, update),
+            },
             Err(status) => Err(status),
         };
         match outcome {
@@ -121,17 +152,16 @@ impl LocalMobilityAnchor {
     /// An extension comes from the MAG that serves the MN. Another one has missed that the MN has left,
     /// and must not take the binding back; 129 makes it forget the MN.
     fn check_update(&self, id: BindingId, update: &Update) -> Result<(), u8> {
-        let serving = self
-            .bindings
-            .get(&id)
-            .is_some_and(|entry| entry.proxy_coa == update.proxy_coa);
-        if update.hi == Some(UNCHANGED) && !serving {
+        let entry = self.bindings.get(&id);
+        let serving = entry.is_some_and(|entry| entry.proxy_coa == update.proxy_coa);
+        let revoked = entry.is_some_and(|entry| entry.revoked);
+        if revoked || update.hi == Some(UNCHANGED) && !serving {
             return Err(status::ADMINISTRATIVELY_PROHIBITED);
         }
         Ok(())
     }
 
-    fn create(
+    pub(super) fn create(
         &mut self,
         mn_id: &str,
         profile: &Profile,
@@ -173,6 +203,9 @@ impl LocalMobilityAnchor {
             until: Duration::ZERO,
             timestamp: None,
             sequence: update.sequence,
+            gre: None,
+            updated: Duration::ZERO,
+            revoked: false,
             state: State::WaitingDeletion,
         };
         self.bindings.insert(id, entry);
@@ -181,7 +214,12 @@ impl LocalMobilityAnchor {
     }
 
     /// The IPv4 part of a session that exists: as it is, or added now.
-    fn add_ipv4(&mut self, id: BindingId, profile: &Profile, update: &Update) -> Option<Ipv4Reply> {
+    pub(super) fn add_ipv4(
+        &mut self,
+        id: BindingId,
+        profile: &Profile,
+        update: &Update,
+    ) -> Option<Ipv4Reply> {
         update.ipv4.first()?;
         let entry = self.bindings.get(&id)?;
         let bound = entry.homes.iter().find_map(|home| match home {
@@ -201,7 +239,11 @@ impl LocalMobilityAnchor {
             let entry = self.bindings.get_mut(&id)?;
             entry.homes.push(home);
             if entry.state == State::Registered {
-                let proxy_coa = entry.proxy_coa;
+                let (proxy_coa, keys) = (entry.proxy_coa, entry.gre);
+                if keys.is_some() {
+                    let remote = None;
+                    self.node.program(Entry::GreKeys { home, remote, keys });
+                }
                 self.node.program(Entry::Bind { home, proxy_coa });
             }
         }
@@ -209,7 +251,7 @@ impl LocalMobilityAnchor {
     }
 
     /// Writes the update into its entry, programs what changed, and answers once that is applied.
-    fn accept(&mut self, id: BindingId, update: &Update, ipv4: Option<Ipv4Reply>) {
+    pub(super) fn accept(&mut self, id: BindingId, update: &Update, ipv4: Option<Ipv4Reply>) {
         let granted_s = update.lifetime_s.min(self.config.max_binding_lifetime_s);
         let lifetime = (granted_s / super::update::LIFETIME_UNIT_S).max(1) as u16;
         let until = self.node.mono()
@@ -219,18 +261,43 @@ impl LocalMobilityAnchor {
             return;
         };
         let previous = (entry.state, entry.proxy_coa, entry.until.is_zero());
+        let same_access = update.att == Some(entry.att);
         entry.proxy_coa = update.proxy_coa;
         entry.att = update.att.unwrap_or(entry.att);
         entry.ll_id = update.ll_id.clone();
         entry.link_local = link_local;
         entry.until = until;
-        entry.timestamp = update.timestamp.or(entry.timestamp);
+        entry.timestamp = update.timestamp.max(entry.timestamp);
         entry.sequence = update.sequence;
+        entry.updated = self.node.now.mono;
         entry.state = State::Registered;
+        self.serve_from(id, previous.1, update.proxy_coa);
         self.timers.cancel(&Timer::Delete(id));
         self.timers.set(Timer::Expire(id), until);
         self.learn_reach(update);
         self.install(id, update, lifetime, ipv4, previous);
+        let moved = previous.0 == State::Registered && previous.1 != update.proxy_coa;
+        if moved {
+            self.revoke_previous(id, previous.1, same_access);
+        }
+    }
+
+    /// Keeps the sessions of each MAG; its first one starts heartbeats.
+    fn serve_from(&mut self, id: BindingId, old: IpAddr, new: IpAddr) {
+        if old != new {
+            self.leave(id, old);
+        }
+        self.by_mag.entry(new).or_default().insert(id);
+        self.start_heartbeat(new);
+    }
+
+    fn leave(&mut self, id: BindingId, mag: IpAddr) {
+        if let Some(sessions) = self.by_mag.get_mut(&mag) {
+            sessions.remove(&id);
+            if sessions.is_empty() {
+                self.by_mag.remove(&mag);
+            }
+        }
     }
 
     /// How the MAG is reached, by what its PBU says and how it came (RFC 5844 section 4.1.3, RFC 5555 section
@@ -259,9 +326,11 @@ impl LocalMobilityAnchor {
         };
         let (mn_id, homes, proxy_coa) = (entry.mn_id.clone(), entry.homes.clone(), entry.proxy_coa);
         let moved = old_mag != proxy_coa;
+        let rekeyed = self.agree_on_keys(id, update);
         let again = old_state != State::Registered;
         let mut number = 0;
-        if moved || again {
+        if moved || again || rekeyed {
+            self.program_keys(id, rekeyed);
             for home in &homes {
                 number = self.node.program(Entry::Bind {
                     home: *home,
@@ -337,18 +406,12 @@ impl LocalMobilityAnchor {
             });
         }
         self.acknowledge(id, update, 0, None);
+        self.handoff_confirmed(id);
     }
 
     /// The binding has ended without a word from its MAG.
     pub(super) fn on_expire(&mut self, id: BindingId) {
-        if let Some(entry) = self.bindings.get(&id) {
-            let event = Event::Detach {
-                mn_id: entry.mn_id.clone(),
-                reason: "expired".to_owned(),
-            };
-            self.node.notify(event);
-        }
-        self.delete(id);
+        self.end_binding(id, "expired");
     }
 
     /// Forgets a session: no forwarding, its homes are free, its paths end.
@@ -366,6 +429,10 @@ impl LocalMobilityAnchor {
             self.homes.remove(home);
             self.node.program(Entry::Unbind { home: *home });
         }
+        if let Some(key) = entry.gre.and_then(|keys| keys.receive) {
+            self.gre_keys.give_back(key);
+        }
+        self.leave(id, entry.proxy_coa);
         if let Some(sessions) = self.by_mn.get_mut(&entry.mn_id) {
             sessions.remove(&id);
             if sessions.is_empty() {
@@ -374,6 +441,7 @@ impl LocalMobilityAnchor {
         }
         self.timers.cancel(&Timer::Expire(id));
         self.timers.cancel(&Timer::Delete(id));
+        self.assign_new(id);
     }
 
     /// The session of a home, if its traffic is forwarded.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::io::GreKeys;
 use crate::path::{Asked, Ends, HasEnds, PathId, RequestId};
 
 /// Number of a Binding Cache entry: a mobility session of an MN.
@@ -26,6 +27,12 @@ pub(super) struct BindingCacheEntry {
     pub(super) timestamp: Option<u64>,
     /// Sequence number last accepted.
     pub(super) sequence: u16,
+    /// GRE keys of its tunnel; none: no GRE.
+    pub(super) gre: Option<GreKeys>,
+    /// When the last PBU was accepted.
+    pub(super) updated: Duration,
+    /// An operator wants it gone; its MAG is being told.
+    pub(super) revoked: bool,
     pub(super) state: State,
 }
 
@@ -111,6 +118,10 @@ pub(super) enum Timer {
     Expire(BindingId),
     /// MinDelayBeforeBCEDelete is over.
     Delete(BindingId),
+    /// The previous MAG has had its time to de-register (MaxDelayBeforeNewBCEAssign).
+    AssignNew(BindingId),
+    /// A BRI was not answered.
+    Revoke(u16),
     /// A path has ended.
     PathEnd(PathId),
     /// Packets for an MN that has moved are not accepted from its previous MAG any more.

@@ -29,10 +29,13 @@ impl LocalMobilityAnchor {
             match timer {
                 Timer::Expire(id) => self.on_expire(id),
                 Timer::Delete(id) => self.delete(id),
+                Timer::AssignNew(id) => self.assign_new(id),
+                Timer::Revoke(sequence) => self.on_revoke_timeout(sequence),
                 Timer::PathEnd(id) => self.on_path_end(id),
                 Timer::HandBackEnd(home) => self.end_hand_back(&home),
             }
         }
+        self.run_heartbeats();
         while let Some((peer, request, owner)) = self.node.next_silent() {
             let (role, asked) = match request.kind {
                 RoKind::Trigger => (Role::Lma, "RO Trigger"),

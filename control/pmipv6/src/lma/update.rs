@@ -40,6 +40,8 @@ pub(super) struct Update {
     pub(super) ll_id: Option<Vec<u8>>,
     pub(super) link_local: Option<Ipv6Addr>,
     pub(super) timestamp: Option<u64>,
+    /// GRE Key option: none, without a key, or the key to send with.
+    pub(super) gre: Option<Option<u32>>,
 }
 
 impl Update {
@@ -76,6 +78,7 @@ impl Update {
                 .map(<[u8]>::to_vec),
             link_local: options::link_local_address(options),
             timestamp: options::timestamp(options),
+            gre: options::gre_key(options),
         }
     }
 

@@ -31,6 +31,7 @@ impl MobileAccessGateway {
             Some(entry) => {
                 let same_interface = entry.link.mac == request.link.mac;
                 entry.moving = Some((request.link, request.att));
+                entry.attached_at = self.node.now.wall;
                 entry.token = Some(token);
                 let hi = if same_interface {
                     BETWEEN_MAGS
@@ -66,6 +67,9 @@ impl MobileAccessGateway {
             lifetime_s: 0,
             pending: None,
             token: Some(token),
+            gre_receive: None,
+            gre: None,
+            attached_at: self.node.now.wall,
             moving: None,
         };
         self.bindings.insert(mn_id.clone(), entry);

@@ -34,8 +34,16 @@ pub struct Config {
     pub enable_mag_local_routing: bool,
     /// TimestampBasedApproachInUse.
     pub timestamp_based_approach_in_use: bool,
-    /// Take a PBA that lacks the Handoff Indicator or Access Technology Type of the PBU.
+    /// Take every LMA for an old one, see [`path::PeerSettings::lenient`].
     pub lenient_binding_ack: bool,
+    /// LMAs that differ from the domain.
+    pub peer_settings: BTreeMap<IpAddr, path::PeerSettings>,
+    /// Length of the prefix that a lenient LMA means by a Home Network Prefix of 128 bits.
+    pub lenient_hnp_length: u8,
+    /// GRE keys (RFC 5845), of paths to other MAGs too (HL-29).
+    pub gre: path::Gre,
+    /// Heartbeats with LMAs (RFC 5847).
+    pub heartbeat: path::HeartbeatConfig,
     /// Most MNs at a time.
     pub max_bindings: usize,
     /// Who may speak to us; the LMAs named above are always among them.
@@ -66,6 +74,10 @@ impl Default for Config {
             enable_mag_local_routing: false,
             timestamp_based_approach_in_use: true,
             lenient_binding_ack: false,
+            peer_settings: BTreeMap::new(),
+            lenient_hnp_length: 64,
+            gre: path::Gre::Off,
+            heartbeat: path::HeartbeatConfig::default(),
             max_bindings: 65_536,
             peers: path::Peers::default(),
             require_protection: false,
@@ -79,6 +91,19 @@ impl Config {
     /// The LMA of an MN.
     pub fn lma_of(&self, mn_id: &str) -> IpAddr {
         self.lma_by_mn_id.get(mn_id).copied().unwrap_or(self.lma)
+    }
+
+    /// Whether an LMA is taken for an old one.
+    pub(super) fn is_lenient(&self, lma: IpAddr) -> bool {
+        let settings = self.peer_settings.get(&lma);
+        self.lenient_binding_ack || settings.is_some_and(|settings| settings.lenient)
+    }
+
+    /// Whether PBUs to an LMA are ordered by time.
+    pub(super) fn uses_timestamps(&self, lma: IpAddr) -> bool {
+        let settings = self.peer_settings.get(&lma);
+        let chosen = settings.and_then(|settings| settings.timestamp_based_approach_in_use);
+        chosen.unwrap_or(self.timestamp_based_approach_in_use)
     }
 
     /// Whether this address may speak to us as an LMA.

@@ -40,7 +40,7 @@ impl MobileAccessGateway {
                     source,
                     destination,
                 } => self.on_path_remove(token, source, destination),
-                Command::Revoke { .. } => {
+                Command::Revoke { .. } | Command::RevokeAll { .. } => {
                     let text = "Bindings are revoked at the LMA.".to_owned();
                     self.node.refuse(token, None, "not-an-lma", text);
                 }
@@ -51,7 +51,11 @@ impl MobileAccessGateway {
                 source,
                 destination,
                 ..
-            } => self.on_pair_talks(source, destination),
+            } => {
+                if !self.switch_locally(source, destination) {
+                    self.on_pair_talks(source, destination);
+                }
+            }
             Input::Activity {
                 local,
                 remote,
@@ -81,6 +85,8 @@ impl MobileAccessGateway {
         match message {
             Message::BindingAck(ack) => self.on_binding_ack(source, &ack),
             Message::BindingError(error) => self.on_binding_error(source, &error),
+            Message::Heartbeat(heartbeat) => self.on_heartbeat(source, &heartbeat),
+            Message::BindingRevocation(message) => self.on_revocation(source, lma, &message),
             Message::RoRequest(request) => self.on_ro_request(source, via, (lma, mag), request),
             Message::RoAck(ack) => self.on_ro_ack(source, &ack),
             Message::Test(_) | Message::LocalizedRoutingAck(_) => {
@@ -160,6 +166,9 @@ impl MobileAccessGateway {
         if error.status != crate::wire::iana::binding_error_status::UNRECOGNIZED_MH_TYPE {
             self.node.count("pmipv6.drop.binding-error-to-nothing");
             return;
+        }
+        if self.heartbeats.unknown_to(source) {
+            return self.node.count("pmipv6.peer.knows-no-heartbeat");
         }
         let requests = self.node.give_up_on(source);
         if requests.is_empty() {

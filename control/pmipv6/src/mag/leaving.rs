@@ -16,6 +16,7 @@ impl MobileAccessGateway {
     pub(super) fn forget_homes(&mut self, homes: &[IpNet]) {
         for home in homes {
             self.end_paths_of(&[*home], "detached");
+            self.switch_no_more(home);
             self.homes.remove(home);
             self.node.program(Entry::Detach { home: *home });
         }
@@ -102,7 +103,7 @@ impl MobileAccessGateway {
         self.forget(mn_id);
     }
 
-    fn stop_forwarding(&mut self, mn_id: &str, reason: &str) {
+    pub(super) fn stop_forwarding(&mut self, mn_id: &str, reason: &str) {
         let Some(entry) = self.bindings.get(mn_id) else {
             return;
         };
@@ -112,7 +113,7 @@ impl MobileAccessGateway {
         self.detach_event(mn_id, reason);
     }
 
-    fn forget(&mut self, mn_id: &str) -> Option<BindingUpdateListEntry> {
+    pub(super) fn forget(&mut self, mn_id: &str) -> Option<BindingUpdateListEntry> {
         for timer in [
             Timer::Retransmit,
             Timer::Renew,
@@ -121,7 +122,11 @@ impl MobileAccessGateway {
         ] {
             self.timers.cancel(&timer(mn_id.to_owned()));
         }
-        self.bindings.remove(mn_id)
+        let entry = self.bindings.remove(mn_id)?;
+        if let Some(key) = entry.gre_receive {
+            self.gre_keys.give_back(key);
+        }
+        Some(entry)
     }
 
     /// Section 6.9.1.4: stop forwarding at once, then tell the LMA.

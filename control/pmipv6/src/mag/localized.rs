@@ -61,6 +61,8 @@ impl MobileAccessGateway {
                 setup: None,
                 refreshes: Vec::new(),
                 granted: None,
+                gre: None,
+                gre_told: None,
                 sending: false,
                 receiving: false,
                 refresh_at: None,
@@ -126,14 +128,17 @@ impl MobileAccessGateway {
             self.activate(id, number);
             return;
         }
+        let key = self.key_for_peer(id);
         let number = self.install_receive(id);
         self.arm_receive_end(id);
+        let mut options = self.setup_options(&order.ends, order.mag, order.timestamp);
+        options.extend(key);
         let draft = Draft {
             peer: order.mag,
             kind: RoKind::Setup,
             handover: order.handover,
             lifetime: lifetime_s,
-            options: self.setup_options(&order.ends, order.mag, order.timestamp),
+            options,
             owner: Owner::Setup(id),
         };
         let request = self.node.ask(&self.config.localized_routing, number, draft);
@@ -161,6 +166,9 @@ impl MobileAccessGateway {
         }
         if ack.lifetime > 0 {
             path.lifetime_s = request.lifetime.min(ack.lifetime);
+        }
+        if self.take_peer_key(id, &ack.options) {
+            self.install_receive(id);
         }
         let number = self.install_send(id);
         self.activate(id, number);
@@ -238,15 +246,18 @@ impl MobileAccessGateway {
         if order.lifetime_s == 0 {
             return self.on_setup_delete(asked, &request, &order.ends, order.timestamp);
         }
+        if self.setup_lacks_key(&request) {
+            return self.refuse_ro(asked, &request, ro_status::MODE_NOT_SUPPORTED);
+        }
         match self.check_setup(asked.peer, &order) {
             Ok(()) if self.is_kept_alive(asked, &request, &order.ends) => {}
-            Ok(()) => self.accept_setup(asked, &order),
+            Ok(()) => self.accept_setup(asked, &order, &request),
             Err(ro_status::MN_NOT_ATTACHED) if self.park(asked.peer, &request) => {}
             Err(status) => self.refuse_ro(asked, &request, status),
         }
     }
 
-    fn accept_setup(&mut self, asked: Asked, order: &Order) {
+    fn accept_setup(&mut self, asked: Asked, order: &Order, request: &RoRequest) {
         let before = self
             .paths
             .find(&order.ends)
@@ -259,8 +270,11 @@ impl MobileAccessGateway {
         });
         let id = self.record(order, true);
         let lifetime_s = self.cap(order.lifetime_s, &order.ends.source.homes);
+        let rekeyed = self.take_peer_key(id, &request.options);
+        let offered = crate::wire::options::gre_key(&request.options).is_some();
+        let key = offered.then(|| self.key_for_peer(id)).flatten();
         let mut number = 0;
-        if !in_place {
+        if !in_place || rekeyed {
             self.install_receive(id);
             number = self.install_send(id);
         }
@@ -279,6 +293,7 @@ impl MobileAccessGateway {
         };
         let mut options = order.ends.options(None, None);
         options.extend(self.node.reach.nat_detection(asked.peer));
+        options.extend(key);
         self.node.answer(number, asked, status, lifetime_s, options);
     }
 

@@ -8,9 +8,12 @@
 
 mod command;
 mod config;
+mod gre;
 mod hand_back;
+mod heartbeat;
 mod input;
 mod leaving;
+mod local_routing;
 mod localized;
 mod no_room;
 mod order;
@@ -18,6 +21,7 @@ mod output;
 mod refresh;
 mod registration;
 mod request;
+mod revocation;
 mod state;
 mod teardown;
 mod timer;
@@ -33,8 +37,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::io::{BindingView, Engine, Input, Now, Output, PathView, PeerView};
-use crate::path::{Clock, HoldOff, Homes, Node, Order, PathTable, Timers};
-use crate::wire::message::RoRequest;
+use crate::path::{Clock, Heartbeats, HoldOff, Homes, KeysInUse, Node, Order, PathTable, Timers};
+use crate::wire::message::{BindingRevocation, RoRequest};
 use state::{BindingUpdateListEntry, Owner, Path, Timer};
 
 /// The MAG's protocol engine.
@@ -65,6 +69,13 @@ pub struct MobileAccessGateway {
     /// Homes that have left, and whose packets to them are handed back (HL-34).
     hand_backs: BTreeMap<IpNet, Vec<IpNet>>,
     shutting_down: bool,
+    started: bool,
+    heartbeats: Heartbeats,
+    /// The last BRI of each LMA, the status of its BRA, and when that was.
+    answered_revocations: BTreeMap<IpAddr, (BindingRevocation, u8, Duration)>,
+    gre_keys: KeysInUse,
+    /// Pairs of homes here that are switched by EnableMAGLocalRouting.
+    switched: BTreeSet<(IpNet, IpNet)>,
 }
 
 impl MobileAccessGateway {
@@ -74,6 +85,7 @@ impl MobileAccessGateway {
         Self {
             sequence: node.rng.next_u16(),
             hold_off: HoldOff::new(&config.localized_routing),
+            heartbeats: Heartbeats::new(&config.heartbeat),
             node,
             config,
             timers: Timers::new(),
@@ -86,6 +98,10 @@ impl MobileAccessGateway {
             requested: BTreeSet::new(),
             hand_backs: BTreeMap::new(),
             shutting_down: false,
+            started: false,
+            answered_revocations: BTreeMap::new(),
+            gre_keys: KeysInUse::default(),
+            switched: BTreeSet::new(),
         }
     }
 
@@ -98,13 +114,23 @@ impl MobileAccessGateway {
 impl Engine for MobileAccessGateway {
     fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         self.node.begin(now);
+        self.start();
         self.on_input(input);
         self.run_timers();
         self.node.drain(out);
     }
 
     fn next_deadline(&self) -> Option<Duration> {
-        let deadlines = [self.timers.next(), self.node.next_deadline()];
+        let heartbeat = &self.config.heartbeat;
+        if !self.started && heartbeat.restart_counter.is_some() && !heartbeat.announce_to.is_empty()
+        {
+            return Some(Duration::ZERO);
+        }
+        let deadlines = [
+            self.timers.next(),
+            self.node.next_deadline(),
+            self.heartbeats.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -119,7 +145,11 @@ impl Engine for MobileAccessGateway {
     }
 
     fn peers(&self, now: Now) -> Vec<PeerView> {
-        self.node.peers.list(now.mono)
+        let mut peers = self.node.peers.list(now.mono);
+        for peer in &mut peers {
+            peer.heartbeats = self.heartbeats.view(peer.address);
+        }
+        peers
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {

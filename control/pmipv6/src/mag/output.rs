@@ -7,7 +7,7 @@ use ipnet::{IpNet, Ipv6Net};
 use super::MobileAccessGateway;
 use super::state::{BindingUpdateListEntry, PendingUpdate, State, Timer};
 use crate::io::{Entry, UpdateNumber};
-use crate::path::PathId;
+use crate::path::{EndsExt, PathId};
 use crate::wire::iana::handoff_indicator::UNCHANGED;
 use crate::wire::message::BindingUpdate;
 use crate::wire::options::ALL_ZERO_HNP;
@@ -21,6 +21,7 @@ impl MobileAccessGateway {
     pub(super) fn send_pbu(&mut self, mn_id: &str, hi: u8, timeout: Duration, corrections: u8) {
         self.sequence = self.sequence.wrapping_add(1);
         let timestamp = self.clock.tick(self.node.now.wall);
+        let gre = self.key_for_lma(mn_id);
         let Some(entry) = self.bindings.get_mut(mn_id) else {
             return;
         };
@@ -40,7 +41,8 @@ impl MobileAccessGateway {
         };
         let lma = entry.lma;
         let mut options = pbu_options(mn_id, entry, hi);
-        if self.config.timestamp_based_approach_in_use {
+        options.extend(gre.filter(|_| lifetime > 0));
+        if self.config.uses_timestamps(entry.lma) {
             options.push(MobilityOption::Timestamp(timestamp));
         }
         if self.config.fixed_link_local.is_none() {
@@ -86,6 +88,7 @@ impl MobileAccessGateway {
         };
         path.receiving = true;
         let peer = path.peer;
+        self.program_path_keys(id);
         self.program_halves(id, |local, remote| Entry::PathReceive {
             local,
             remote,
@@ -100,6 +103,7 @@ impl MobileAccessGateway {
         };
         path.sending = true;
         let peer = path.peer;
+        self.program_path_keys(id);
         self.program_halves(id, |local, remote| Entry::PathSend {
             local,
             remote,
@@ -114,6 +118,8 @@ impl MobileAccessGateway {
         };
         path.sending = true;
         path.receiving = true;
+        let pairs = path.ends.pairs();
+        self.switched_by_path(&pairs);
         self.program_halves(id, |from, to| Entry::PathLocal { from, to });
         self.program_halves(id, |to, from| Entry::PathLocal { from, to })
     }

@@ -10,6 +10,7 @@ use super::output::LIFETIME_UNIT_S;
 use super::state::{BindingUpdateListEntry, PendingUpdate, State, Timer};
 use super::view;
 use crate::io::{Answer, DhcpMode, Entry, Event, Ipv4Service, Output};
+use crate::path::Clock;
 use crate::wire::MobilityOption;
 use crate::wire::iana::handoff_indicator::UNCHANGED;
 use crate::wire::iana::{ipv4_status, status};
@@ -99,7 +100,7 @@ impl MobileAccessGateway {
         };
         let same = |found: Option<u8>, expected: u8| match found {
             Some(value) => value == expected,
-            None => self.config.lenient_binding_ack,
+            None => self.config.is_lenient(entry.lma),
         };
         let (link, att) = match entry.moving {
             Some(to) if pending.hi != UNCHANGED => to,
@@ -116,10 +117,12 @@ impl MobileAccessGateway {
         match ack.status {
             status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED => {}
             status::SEQUENCE_NUMBER_OUT_OF_WINDOW => {
-                if !self.config.timestamp_based_approach_in_use {
+                let lma = self.bindings.get(mn_id).map(|entry| entry.lma);
+                if lma.is_some_and(|lma| !self.config.uses_timestamps(lma)) {
                     self.sequence = ack.sequence;
                 }
             }
+            status::TIMESTAMP_MISMATCH => return self.clock_differs(mn_id, pending, ack),
             _ => return false,
         }
         self.node.count("pmipv6.registration.corrected");
@@ -148,7 +151,12 @@ impl MobileAccessGateway {
 
     /// Status below 128: what the PBA grants is programmed, and only then advertised and told.
     fn registered(&mut self, mn_id: &str, pending: &PendingUpdate, ack: &BindingAck) {
-        let homes = granted_homes(&ack.options);
+        if self.lacks_key(ack) {
+            let text = "The LMA gave no GRE key, and one is required here.".to_owned();
+            self.registration_failed(mn_id, None, "gre-required", text);
+            return;
+        }
+        let homes = self.granted_homes(mn_id, &ack.options);
         let lifetime_s = u32::from(ack.lifetime) * LIFETIME_UNIT_S;
         if homes.is_empty() || lifetime_s == 0 {
             let text = "The LMA accepted but granted no home or no lifetime.".to_owned();
@@ -181,8 +189,56 @@ impl MobileAccessGateway {
         if let Some((link, att)) = moving {
             (entry.link, entry.att) = (link, att);
         }
+        let lma = entry.lma;
+        self.start_heartbeat(lma);
         self.arm_binding(mn_id, lifetime_s);
-        self.install_binding(mn_id, was);
+        let rekeyed = self.agree_on_keys(mn_id, ack);
+        self.install_binding(mn_id, was, rekeyed);
+    }
+
+    /// 156: only a clock that is set right helps, and the LMA's is not the one to set it by (section 5.5). A
+    /// new MN is refused; one that is registered keeps its binding while it lasts, and tries on slowly.
+    fn clock_differs(&mut self, mn_id: &str, pending: &PendingUpdate, ack: &BindingAck) -> bool {
+        let Some(entry) = self.bindings.get_mut(mn_id) else {
+            return false;
+        };
+        if entry.state != State::Registered || pending.hi != UNCHANGED {
+            return false;
+        }
+        let lma = entry.lma;
+        // Once the clock is set back, timestamps follow it.
+        self.clock = Clock::default();
+        let timeout = Duration::from_millis(self.config.max_binding_ack_timeout_ms.into());
+        entry.pending = Some(PendingUpdate {
+            timeout,
+            ..*pending
+        });
+        self.timers.set(
+            Timer::Retransmit(mn_id.to_owned()),
+            self.node.mono() + timeout,
+        );
+        let there = crate::wire::options::timestamp(&ack.options);
+        let there = there.map(crate::wire::timestamp_to_duration);
+        let apart = there.map_or(0, |there| self.node.now.wall.abs_diff(there).as_secs());
+        self.node.notify(Event::Alarm {
+            name: "clock-differs".to_owned(),
+            text: format!("LMA {lma} refuses our timestamps: the clocks are {apart} s apart."),
+        });
+        true
+    }
+
+    /// Homes that a PBA grants, as the LMA means them.
+    fn granted_homes(&self, mn_id: &str, options: &[MobilityOption]) -> Vec<IpNet> {
+        let mut homes = granted_homes(options);
+        let lma = self.bindings.get(mn_id).map(|entry| entry.lma);
+        if lma.is_some_and(|lma| self.config.is_lenient(lma)) {
+            for home in &mut homes {
+                if let IpNet::V6(hnp) = home {
+                    *hnp = crate::path::meant_prefix(*hnp, self.config.lenient_hnp_length);
+                }
+            }
+        }
+        homes
     }
 
     fn arm_binding(&mut self, mn_id: &str, lifetime_s: u32) {
@@ -195,12 +251,18 @@ impl MobileAccessGateway {
             .set(Timer::Expire(mn_id.to_owned()), now + lifetime);
     }
 
-    fn install_binding(&mut self, mn_id: &str, was: (State, crate::io::Link, Vec<IpNet>)) {
+    fn install_binding(
+        &mut self,
+        mn_id: &str,
+        was: (State, crate::io::Link, Vec<IpNet>),
+        rekeyed: bool,
+    ) {
         let (old_state, old_link, old_homes) = was;
         let Some(entry) = self.bindings.get_mut(mn_id) else {
             return;
         };
         let (link, lma, homes) = (entry.link, entry.lma, entry.homes.clone());
+        let keys = entry.gre;
         let (link_local, lifetime_s, token) =
             (entry.link_local, entry.lifetime_s, entry.token.take());
         let service = entry.ipv4;
@@ -217,10 +279,11 @@ impl MobileAccessGateway {
             self.withdraw(old_link, prefixes, link_local);
         }
         let mut number = 0;
+        self.program_keys(&homes, keys, rekeyed);
         for home in &homes {
             self.end_hand_back(home);
             self.homes.insert(*home, mn_id.to_owned());
-            if moved || !old_homes.contains(home) {
+            if moved || rekeyed || !old_homes.contains(home) {
                 number = self.node.program(Entry::Attach {
                     home: *home,
                     link,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv6Net};
 
-use crate::io::{Ipv4Service, Link, Token};
+use crate::io::{GreKeys, Ipv4Service, Link, Token};
 use crate::path::{Asked, Ends, EndsExt, HasEnds, PathId, RequestId};
 
 /// Where a Binding Update List entry stands.
@@ -47,6 +47,12 @@ pub(super) struct BindingUpdateListEntry {
     pub(super) pending: Option<PendingUpdate>,
     /// The command to answer.
     pub(super) token: Option<Token>,
+    /// The GRE key that its LMA shall use.
+    pub(super) gre_receive: Option<u32>,
+    /// GRE keys of its tunnel; none: no GRE.
+    pub(super) gre: Option<GreKeys>,
+    /// Wall clock when the MN was last seen to come, since 1970.
+    pub(super) attached_at: Duration,
     /// The access link to change to when the LMA agrees.
     pub(super) moving: Option<(Link, u8)>,
 }
@@ -108,6 +114,10 @@ pub(super) struct Path {
     pub(super) refresh_at: Option<Duration>,
     /// How often the peer was told that the path has ended.
     pub(super) goodbyes: u8,
+    /// GRE keys of the path; none: no GRE.
+    pub(super) gre: Option<GreKeys>,
+    /// As they were last told to the workers.
+    pub(super) gre_told: Option<GreKeys>,
     /// Packets per (local, remote) when the path was last refreshed.
     pub(super) counted: BTreeMap<(IpNet, IpNet), u64>,
     /// When the set-up began.

@@ -309,6 +309,7 @@ impl MobileAccessGateway {
         for timer in [Timer::Probe(id), Timer::SendEnd(id), Timer::ReceiveEnd(id)] {
             self.timers.cancel(&timer);
         }
+        self.give_back_path_key(id);
         self.paths.remove(id);
     }
 

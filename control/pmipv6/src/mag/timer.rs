@@ -41,6 +41,7 @@ impl MobileAccessGateway {
                 Timer::KeepAlive(peer) => self.on_keepalive(peer),
             }
         }
+        self.run_heartbeats();
         while let Some((peer, request, owner)) = self.node.next_silent() {
             let (role, asked) = match request.kind {
                 RoKind::Setup => (Role::Mag, "RO Setup"),

@@ -13,9 +13,11 @@ use crate::path::{EndsExt, is_v6};
 pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.drop.ack-to-nothing",
     "pmipv6.drop.binding-error-to-nothing",
+    "pmipv6.drop.bra-unmatched",
     "pmipv6.drop.checksum",
     "pmipv6.drop.error-rate-limited",
     "pmipv6.drop.header-len",
+    "pmipv6.drop.heartbeat-unmatched",
     "pmipv6.drop.malformed-field",
     "pmipv6.drop.malformed-option",
     "pmipv6.drop.not-authorised",
@@ -34,8 +36,11 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.nat.detected",
     "pmipv6.nat.keepalive",
     "pmipv6.peer.reached-otherwise",
+    "pmipv6.peer.knows-no-heartbeat",
+    "pmipv6.peer.restarted",
     "pmipv6.peer.silent",
     "pmipv6.registration.ipv4-not-served",
+    "pmipv6.revocation.refused",
     "pmipv6.rx.pba",
     "pmipv6.rx.ro-init",
     "pmipv6.rx.ro-refresh-ack",
@@ -97,6 +102,7 @@ impl MobileAccessGateway {
                 .find_towards(held.source, held.destination.addr());
             towards.is_none()
         });
+        views.extend(self.switched_views());
         views.extend(without.map(|held| PathView {
             source: held.source,
             destination: held.destination,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 /// Localized routing (draft-loureiro). Retransmissions are those of HL-13 and double every time.
@@ -108,4 +108,27 @@ impl Peers {
     pub fn is_mag(&self, address: IpAddr) -> bool {
         self.mags.iter().any(|net| net.contains(&address))
     }
+}
+
+/// What is particular about one peer, where it differs from the domain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PeerSettings {
+    /// It is an old node: its PBA may lack the Handoff Indicator or the Access Technology Type of the PBU
+    /// (RFC 5213 section 6.9.1.2 says to ignore such a one), and its Home Network Prefix options may
+    /// say length 128 where a prefix is meant.
+    pub lenient: bool,
+    /// TimestampBasedApproachInUse with this peer; none: as in the domain.
+    pub timestamp_based_approach_in_use: Option<bool>,
+}
+
+/// Length of a prefix that is no prefix but an address.
+const ADDRESS_BITS: u8 = 128;
+
+/// The prefix that a lenient peer's Home Network Prefix option means: its first `length` bits.
+pub(crate) fn meant_prefix(hnp: Ipv6Net, length: u8) -> Ipv6Net {
+    if hnp.prefix_len() != ADDRESS_BITS || hnp.addr().is_unspecified() {
+        return hnp;
+    }
+    Ipv6Net::new(hnp.addr(), length).map_or(hnp, |meant| meant.trunc())
 }

@@ -8,6 +8,8 @@ mod config;
 mod counters;
 mod ends;
 mod exchange;
+mod gre;
+mod heartbeat;
 mod hold_off;
 mod homes;
 mod node;
@@ -19,12 +21,17 @@ mod table;
 mod timers;
 mod updates;
 
-pub use config::{Config, Peers};
+pub(crate) use config::meant_prefix;
+pub use config::{Config, PeerSettings, Peers};
+pub use gre::Gre;
+pub use heartbeat::HeartbeatConfig;
 pub use reach::{Ipv4Peer, Ipv4Transport};
 
 pub(crate) use counters::rx_name;
 pub(crate) use ends::{Ends, EndsExt, end, is_v6};
 pub(crate) use exchange::{Asked, RequestId};
+pub(crate) use gre::KeysInUse;
+pub(crate) use heartbeat::{Heartbeats, Pulse};
 pub(crate) use hold_off::HoldOff;
 pub(crate) use homes::Homes;
 pub(crate) use node::{Draft, Node};

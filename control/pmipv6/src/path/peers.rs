@@ -88,6 +88,7 @@ impl PeerTable {
                 },
                 state: if peer.up { "up" } else { "down" }.to_owned(),
                 localized_routing: peer.incapable_until.is_none_or(|until| until <= now),
+                heartbeats: None,
             })
             .collect()
     }

@@ -31,6 +31,11 @@ impl<K: Ord + Clone> Timers<K> {
         }
     }
 
+    /// Whether `key` has a deadline.
+    pub(crate) fn is_set(&self, key: &K) -> bool {
+        self.at.contains_key(key)
+    }
+
     /// Takes the earliest deadline that is not later than `now`.
     pub(crate) fn pop(&mut self, now: Duration) -> Option<K> {
         let (at, _) = self.due.first()?;

@@ -184,6 +184,15 @@ pub struct BindingRevocation {
     pub options: Vec<MobilityOption>,
 }
 
+impl BindingRevocation {
+    /// Proxy Binding.
+    pub const P: u16 = 0x8000;
+    /// IPv4 home address binding only.
+    pub const V: u16 = 0x4000;
+    /// Global: all bindings of the peer.
+    pub const G: u16 = 0x2000;
+}
+
 /// RFC 6705 section 10.1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalizedRoutingInitiation {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use pmipv6::io::{
     Answer, AttachRequest, BindingView, Command, Engine, Entry, Event, Input, Link, MacAddr, Now,
-    Output, PathView, Protection, Refusal, Token, Via,
+    Output, PathView, PeerView, Protection, Refusal, Token, Via,
 };
 use pmipv6::lma::{self, LocalMobilityAnchor, PeerLma};
 use pmipv6::mag::{self, MobileAccessGateway};
@@ -109,6 +109,8 @@ pub(crate) struct Domain {
     pub(crate) behind: BTreeMap<IpAddr, Duration>,
     /// Who has which IPv4 address.
     pub(crate) network4: Network4,
+    /// How far the wall clocks of nodes are ahead.
+    pub(crate) skew: BTreeMap<IpAddr, Duration>,
 }
 
 fn peers() -> path::Peers {
@@ -231,6 +233,7 @@ impl Domain {
             dead: BTreeSet::new(),
             behind: BTreeMap::new(),
             network4: Network4::default(),
+            skew: BTreeMap::new(),
         }
     }
 
@@ -270,6 +273,7 @@ impl Domain {
             let behind = self.behind.get(&at).copied().unwrap_or_default();
             let mut clock = self.clock();
             clock.wall -= behind;
+            clock.wall += self.skew.get(&at).copied().unwrap_or_default();
             let mut out = Vec::new();
             let Some(node) = self.nodes.get_mut(&at) else {
                 return;
@@ -505,6 +509,10 @@ impl Domain {
 
     pub(crate) fn bindings(&self, name: &str) -> Vec<BindingView> {
         self.engine(name).bindings(self.clock())
+    }
+
+    pub(crate) fn peers(&self, name: &str) -> Vec<PeerView> {
+        self.engine(name).peers(self.clock())
     }
 
     pub(crate) fn states(&self, name: &str) -> Vec<String> {

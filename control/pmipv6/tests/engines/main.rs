@@ -1,14 +1,17 @@
 //! MAG and LMA engines in one domain, in virtual time. A test reads like a packet trace and has in its
 //! name the row of the requirements that it proves.
 
+mod base;
 mod corpus;
 mod far_end;
 mod harness;
+mod heartbeat;
 mod lifetimes;
 mod messages;
 mod network4;
 mod no_room;
 mod registration;
+mod revocation;
 mod security;
 mod single_lma;
 mod transport4;

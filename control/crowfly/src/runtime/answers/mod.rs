@@ -26,6 +26,7 @@ enum Asked {
     Attach,
     Detach { mn_id: String },
     Revoke { mn_id: String },
+    RevokeAll { mag: std::net::IpAddr },
     PathRequest(Pair),
     PathRemove(Pair),
 }
@@ -56,6 +57,11 @@ impl Control {
                 };
                 let command = Command::Revoke { mn_id };
                 return self.command(id, "binding.revoke", &[Role::Lma], command, what);
+            }
+            Method::BindingRevokeAll { mag } => {
+                let command = Command::RevokeAll { mag };
+                let what = Asked::RevokeAll { mag };
+                return self.command(id, "binding.revoke_all", &[Role::Lma], command, what);
             }
             Method::PathRequest(pair) => {
                 let Pair {
@@ -175,6 +181,7 @@ fn done(what: Asked) -> Answered {
     };
     match what {
         Asked::Detach { mn_id } | Asked::Revoke { mn_id } => json(answer::Gone { mn_id }),
+        Asked::RevokeAll { mag } => json(answer::RevokedAll { mag }),
         Asked::PathRequest(pair) => json(path(pair, "requested")),
         Asked::PathRemove(pair) => json(path(pair, "removed")),
         Asked::Attach => Err(RpcError::internal(

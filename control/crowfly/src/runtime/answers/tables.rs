@@ -90,7 +90,11 @@ impl Control {
         let all = self.engine.peers(self.clock.now());
         let entry = |peer: &pmipv6::io::PeerView| answer::PeerEntry {
             peer: peer.clone(),
-            heartbeat: "off".to_owned(),
+            heartbeat: peer
+                .heartbeats
+                .as_ref()
+                .map_or("off", |beats| &beats.state)
+                .to_owned(),
             security_association: "none".to_owned(),
         };
         answer::PeerPage {

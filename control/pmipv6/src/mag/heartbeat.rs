@@ -1,0 +1,87 @@
+//! Heartbeats with LMAs (RFC 5847), and what follows when one has lost its state.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::MobileAccessGateway;
+use super::state::{State, Timer};
+use crate::io::Event;
+use crate::path::{PathId, Pulse, Role};
+use crate::wire::Message;
+use crate::wire::message::Heartbeat;
+
+/// MAGs that hear of a restart at the same time spread their first PBUs over this, milliseconds.
+const RE_REGISTER_WITHIN_MS: u64 = 500;
+/// Time from one MN's PBU to the next one's: an LMA that has just started is not flooded.
+const RE_REGISTER_EVERY: Duration = Duration::from_millis(2);
+
+impl MobileAccessGateway {
+    /// The first binding at an LMA: from now on it is asked whether it is there.
+    pub(super) fn start_heartbeat(&mut self, lma: IpAddr) {
+        let now = self.node.mono();
+        self.heartbeats.start(now, &mut self.node.rng, lma);
+    }
+
+    /// With the first input: this node has lost its state, its peers are told (section 3.2).
+    pub(super) fn start(&mut self) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        for (peer, announcement) in self.heartbeats.announcements() {
+            self.node.send(peer, Message::Heartbeat(announcement));
+        }
+    }
+
+    pub(super) fn run_heartbeats(&mut self) {
+        let now = self.node.mono();
+        while let Some(peer) = self.heartbeats.due(now) {
+            let bound = self.bindings.values().any(|entry| entry.lma == peer);
+            let Some(beating) = self.heartbeats.ask(now, peer, bound) else {
+                continue;
+            };
+            if beating.silent {
+                self.node.silent(peer, Role::Lma, "Heartbeat");
+            }
+            self.node.send(peer, Message::Heartbeat(beating.request));
+        }
+    }
+
+    pub(super) fn on_heartbeat(&mut self, source: IpAddr, heartbeat: &Heartbeat) {
+        if !heartbeat.response {
+            let response = self.heartbeats.respond(heartbeat);
+            return self.node.send(source, Message::Heartbeat(response));
+        }
+        let now = self.node.mono();
+        match self.heartbeats.heard(now, source, heartbeat) {
+            Pulse::Alive => {}
+            Pulse::Unmatched => self.node.count("pmipv6.drop.heartbeat-unmatched"),
+            Pulse::Restarted(_) => self.on_lma_restarted(source),
+        }
+    }
+
+    /// The LMA knows nothing of our MNs any more: they are registered again, one after the other, and the
+    /// paths that it controlled end, because nobody there would follow their MNs.
+    fn on_lma_restarted(&mut self, lma: IpAddr) {
+        self.node.count("pmipv6.peer.restarted");
+        self.node.notify(Event::PeerRestarted { peer: lma });
+        let controlled: Vec<PathId> = self
+            .paths
+            .iter()
+            .filter(|(_, path)| path.controller == Some(lma))
+            .map(|(id, _)| id)
+            .collect();
+        for id in controlled {
+            self.end_path(id, "controller-restarted");
+        }
+        let first = Duration::from_millis(self.node.rng.next_u64() % RE_REGISTER_WITHIN_MS);
+        let mut at = self.node.mono() + first;
+        let registered = self
+            .bindings
+            .iter()
+            .filter(|(_, entry)| entry.lma == lma && entry.state == State::Registered);
+        for (mn_id, _) in registered {
+            self.timers.set(Timer::Renew(mn_id.clone()), at);
+            at += RE_REGISTER_EVERY;
+        }
+    }
+}
