@@ -15,11 +15,12 @@ from scapy.layers.l2 import Ether
 from e2e.case import WithDomain
 from lab import mh, netns, pcap
 from lab.capture import Capture
-from lab.domain import ADDRESS, CORE
+from lab.domain import ADDRESS
 from lab.shell import Failure, run, wait_for
+from lab.steps import live_paths
 
 SIGNALLING, DATA, NAT_PORT = 5436, 5437, 4191
-PROTO_IPV6, PROTO_UDP = 41, 17
+PROTO_IPV4, PROTO_UDP, PROTO_IPV6 = 4, 17, 41
 ALT_COA, NAT_DETECTION, IPV4_COA = 3, 31, 32
 NO_NAT = 0xFFFFFFFF
 INSIDE_NET, INSIDE_NAT = "10.0.0", "10.0.0.1"
@@ -139,7 +140,7 @@ def wrong_checksums(frames):
             del packet[UDP].chksum
         again = Ether(bytes(packet))
         expected = (again[IP].chksum, again[UDP].chksum if UDP in again else None)
-        if found[1] == 0 and user_packet(frame):
+        if found[1] == 0 and signal(frame) is None:
             expected = (expected[0], 0)
         if found != expected:
             wrong.append(frame)
@@ -184,6 +185,12 @@ class Nat:
     def forget(self):
         """Every mapping is gone; the next packet gets another port."""
         run("ip", "netns", "exec", self.space, "conntrack", "-F")
+
+
+def active(node):
+    """Waits for an active path at a node."""
+    return wait_for(f"an active path at {node.name}", lambda: [
+        path for path in live_paths(node) if path["state"] == "active"])
 
 
 class WithIpv4(WithDomain):
@@ -258,6 +265,3 @@ class WithIpv4(WithDomain):
         pings = self.domain.mn1.ping(self.there, count)
         self.assertEqual(0, pings.lost)
         return since
-
-
-__all__ = ["CORE", "KEEPALIVE_S", "Nat", "WithIpv4", "over_ipv4"]

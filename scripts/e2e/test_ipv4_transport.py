@@ -6,22 +6,15 @@ import time
 from scapy.layers.inet import IP, UDP
 
 from e2e.ipv4 import (ALT_COA, DATA, KEEPALIVE_S, NAT_PORT, NAT_PORTS, NO_NAT, OUTSIDE, PROTO_IPV6, SIGNALLING,
-                      Nat, WithIpv4, over_ipv4)
+                      Nat, WithIpv4, active, over_ipv4)
 from e2e.two_lmas import two_lmas
 from lab.domain import ADDRESS, TWO_LMAS
 from lab.shell import Failure, wait_for
-from lab.steps import live_paths
 
 LMA, LMA2 = "198.51.100.1", "198.51.100.2"
 MAG1, MAG2 = "198.51.100.11", "198.51.100.12"
 MAG1_MAGS, MAG2_MAGS, LMA_LMAS, LMA2_LMAS = "203.0.113.11", "203.0.113.12", "203.0.113.1", "203.0.113.2"
 MAG2_INSIDE = "10.0.0.12"
-
-
-def active(node):
-    """Waits for an active path at a node."""
-    return wait_for(f"an active path at {node.name}", lambda: [
-        path for path in live_paths(node) if path["state"] == "active"])
 
 
 class Plain(WithIpv4):
