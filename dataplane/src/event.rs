@@ -65,7 +65,7 @@ pub enum IcmpError {
     /// ICMPv6 4/0: the packet may not be put into another tunnel (RFC 2473 section 4.1.1).
     EncapsulationLimit {
         /// Of the limit, octets from the start of the user packet.
-        pointer: u32,
+        pointer: u16,
     },
 }
 

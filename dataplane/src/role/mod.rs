@@ -24,8 +24,6 @@ pub(crate) enum Verdict {
         port: u16,
         /// Largest IP packet on the way, octets.
         octets: u16,
-        /// Of the outer packet.
-        identification: u32,
     },
     /// Waits for the rest of its packet.
     Reassemble,
@@ -36,6 +34,11 @@ pub(crate) enum Verdict {
     /// Dropped and counted, and control may send the source an ICMP error about it.
     Refuse(DropReason, IcmpError),
 }
+
+const _: () = assert!(
+    size_of::<Verdict>() <= 8,
+    "a verdict is returned in a register"
+);
 
 impl From<DropReason> for Verdict {
     fn from(reason: DropReason) -> Self {

@@ -73,7 +73,6 @@ pub(crate) fn encapsulate<B: Buffer>(
         Verdict::Fragment {
             port,
             octets: mtu_bytes.saturating_add(form.octets() as u16),
-            identification,
         }
     })
 }
@@ -129,7 +128,7 @@ fn limit_found(packet: &Packet, frame: &[u8]) -> Result<Option<u8>, Verdict> {
         };
         match (kind, length, options.get(at + 2)) {
             (OPTION_LIMIT, 1, Some(0)) => {
-                let pointer = (at + 2) as u32;
+                let pointer = (at + 2) as u16;
                 return Err(Verdict::Refuse(
                     DropReason::EncapsulationLimit,
                     IcmpError::EncapsulationLimit { pointer },

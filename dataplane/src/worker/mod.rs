@@ -107,7 +107,7 @@ pub(crate) fn wire_up_on<P: Platform>(
     let worker = Worker {
         queues: Vec::new(),
         forwarder: Forwarder::new(state),
-        outlet: Outlet::new(punt, config.punt_ring),
+        outlet: Outlet::new(punt, config.punt_ring, P::cycles() as u32),
         reassembler: Reassembler::new(config.reassembly),
         updates,
         inject,

@@ -46,14 +46,18 @@ pub(super) struct Outlet<B> {
     punt: rtrb::Producer<Punt<B>>,
     punt_slots: usize,
     queue_of_port: [u8; MAX_PORTS],
+    /// Of the last IPv6 packet that went in fragments (RFC 8200 section 4.5).
+    identification: u32,
 }
 
 impl<B: Buffer> Outlet<B> {
-    pub(super) fn new(punt: rtrb::Producer<Punt<B>>, punt_slots: usize) -> Self {
+    /// `seed` is where the identifications of fragmented packets begin: workers share tunnels.
+    pub(super) fn new(punt: rtrb::Producer<Punt<B>>, punt_slots: usize, seed: u32) -> Self {
         Self {
             punt,
             punt_slots,
             queue_of_port: [NO_QUEUE; MAX_PORTS],
+            identification: seed,
         }
     }
 
@@ -79,13 +83,8 @@ impl<B: Buffer> Outlet<B> {
                 tally.add(Counter::Forwarded, 1);
                 self.enqueue(packet, port, outgoing, tally);
             }
-            Verdict::Fragment {
-                port,
-                octets,
-                identification,
-            } => {
-                let wanted = (port, octets, identification);
-                self.send_in_fragments(packet, wanted, queues, outgoing, tally);
+            Verdict::Fragment { port, octets } => {
+                self.send_in_fragments(packet, (port, octets), queues, outgoing, tally);
             }
             Verdict::Reassemble => {
                 // A batch takes a whole burst, and is emptied after each.
@@ -136,13 +135,14 @@ impl<B: Buffer> Outlet<B> {
     fn send_in_fragments<P: Platform<Buffer = B>, const N: usize>(
         &mut self,
         packet: B,
-        (port, octets, identification): (u16, u16, u32),
+        (port, octets): (u16, u16),
         queues: &mut [Queue<P>],
         outgoing: &mut Outgoing<P, N>,
         tally: &mut Tally,
     ) {
         const { assert!(MAX_FRAGMENTS <= N, "fragments of one packet fit a batch") };
-        let fragments = match fragment(&packet, octets, identification) {
+        self.identification = self.identification.wrapping_add(1);
+        let fragments = match fragment(&packet, octets, self.identification) {
             Ok(fragments) => fragments,
             Err(reason) => return outgoing.free(packet, reason, tally),
         };

@@ -87,7 +87,9 @@ impl Net {
             UserError::TooBig { mtu_bytes } => IcmpError::packet_too_big(u32::from(mtu_bytes)),
             UserError::HopLimit => IcmpError::hop_limit(),
             UserError::Unreachable => IcmpError::unreachable(),
-            UserError::EncapsulationLimit { pointer } => IcmpError::parameter_problem(pointer),
+            UserError::EncapsulationLimit { pointer } => {
+                IcmpError::parameter_problem(u32::from(pointer))
+            }
         };
         let tunnelled =
             matches!(u8::from(repr.next_header), IPV4 | IPV6) && self.is_own(repr.dst_addr);

@@ -81,7 +81,9 @@ fn answer(error: UserError, packet: &[u8], own: Option<Ipv6Addr>) -> Option<Vec<
         UserError::TooBig { mtu_bytes } => IcmpError::packet_too_big(u32::from(mtu_bytes)),
         UserError::HopLimit => IcmpError::hop_limit(),
         UserError::Unreachable => IcmpError::unreachable(),
-        UserError::EncapsulationLimit { pointer } => IcmpError::parameter_problem(pointer),
+        UserError::EncapsulationLimit { pointer } => {
+            IcmpError::parameter_problem(u32::from(pointer))
+        }
     };
     answer_ipv6(error, packet, own?)
 }
