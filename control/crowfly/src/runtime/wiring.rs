@@ -262,7 +262,7 @@ pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
         let number = probed.number;
         port.addresses.iter().map(move |own| OwnAddress {
             port: number,
-            address: own.addr().into(),
+            address: own.addr(),
         })
     });
     WorkerConfig {
