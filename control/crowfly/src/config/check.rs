@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use super::error::Complaint;
 use super::locate::KeyPath;
 use super::range::check_ranges;
-use super::{Config, Lma, Mag, MobileNode, Port, PortRole, Protection, Role, transport4};
+use super::{Config, Lma, Mag, MobileNode, Port, PortRole, Role, protection, transport4};
 
 /// Octets that a frame needs of a packet buffer beside the IP packet: 128 of headroom, which takes the
 /// outer header too, an Ethernet header and a VLAN tag.
@@ -84,10 +84,7 @@ impl Check<'_> {
                 "letters, digits, '.', '_', '-', at most 64",
             );
         }
-        if self.config.protection == Protection::Esp {
-            let reason = "\"esp\" is not in this version; only \"none\" is";
-            self.complain(root("protection"), reason);
-        }
+        self.complaints.extend(protection::check(self.config));
         self.complaints.extend(transport4::check(self.config));
         if let Err(error) = EnvFilter::builder().parse(&self.config.log.filter) {
             self.complain(root("log").key("filter"), error);

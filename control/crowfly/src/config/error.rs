@@ -7,6 +7,10 @@ use thiserror::Error;
 
 use super::locate::{KeyPath, locate};
 
+/// Protection is required unless somebody has written down that there is none.
+const UNPROTECTED: &str = "missing: signalling is to be protected (RFC 5213 section 4); say \"esp\", with \
+                           peers and keys in \"security\", or \"none\" if it is to go unprotected";
+
 /// A configuration file that no node can run with.
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -72,7 +76,16 @@ impl ConfigError {
     ) -> Self {
         let reason = error.inner().to_string();
         let key = key_of(&error.path().to_string(), &reason);
-        Self::single(file, error.inner(), key)
+        let mut error = Self::single(file, error.inner(), key);
+        if let Self::Invalid { problems, .. } = &mut error {
+            let unprotected = problems
+                .iter_mut()
+                .filter(|problem| problem.key == "protection");
+            for problem in unprotected.filter(|of| of.reason.starts_with("missing field")) {
+                problem.reason = UNPROTECTED.to_owned();
+            }
+        }
+        error
     }
 
     pub(super) fn of_json(file: &Path, error: &serde_json::Error) -> Self {

@@ -19,6 +19,7 @@ mod mag;
 mod node;
 mod path_routing;
 mod port;
+mod protection;
 mod range;
 mod transport4;
 mod types;
@@ -30,6 +31,7 @@ use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 pub use base::{Gre, Heartbeat, PeerSettings, Revocation};
 pub use change::{Change, changes};
@@ -42,6 +44,10 @@ pub use mag::{Mag, RouterAdvertisement};
 pub use node::{Control, Domain, Limits, Log, MhMode, Protection, Role};
 pub use path_routing::{Detect, LocalizedRouting};
 pub use port::{Neighbour, Port, PortRole};
+pub use protection::{
+    Remote, Secret, Security, SecurityAssociation, SecurityLeg, SecurityPeer, SecurityPolicy,
+    SecurityRole,
+};
 pub use transport4::{Ipv4Peer, Ipv4Prefix, Ipv4Transport};
 pub use types::PeerPrefix;
 
@@ -66,6 +72,9 @@ pub struct Config {
     /// How signalling is protected (RFC 5213 section 4). Has no default: an unprotected node is a
     /// decision that somebody has to write down.
     pub protection: Protection,
+    /// Peers, keys and policies of protected signalling; with `"protection": "esp"` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security: Option<Security>,
     /// What all nodes of the domain must agree on.
     #[serde(default)]
     pub domain: Domain,
@@ -131,23 +140,31 @@ impl Config {
                 max_bytes: MAX_FILE_BYTES,
             });
         }
-        let text = std::fs::read_to_string(path).map_err(read_error)?;
-        Self::parse(&text, path)
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(read_error)?);
+        let config = Self::parse(&text, path)?;
+        let complaints = protection::check_mode(&config, path);
+        if complaints.is_empty() {
+            return Ok(config);
+        }
+        Err(ConfigError::of_complaints(path, &text, complaints))
     }
 
-    /// Parses and checks a configuration; `file` is only named in errors.
+    /// Parses and checks a configuration; `file` is named in errors, and key files are looked for beside it.
     ///
     /// # Errors
     ///
     /// As [`Config::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let config: Self = serde_path_to_error::deserialize(&mut deserializer)
+        let mut config: Self = serde_path_to_error::deserialize(&mut deserializer)
             .map_err(|error| ConfigError::of_serde(file, &error))?;
         deserializer
             .end()
             .map_err(|error| ConfigError::of_json(file, &error))?;
-        let complaints = check::check(&config);
+        let directory = file.parent().unwrap_or(Path::new(""));
+        let security = config.security.as_mut();
+        let mut complaints = security.map_or(Vec::new(), |of| of.read_key_files(directory));
+        complaints.extend(check::check(&config));
         if complaints.is_empty() {
             return Ok(config);
         }

@@ -36,7 +36,7 @@ impl std::fmt::Display for Role {
 pub enum Protection {
     /// Not at all: whoever can send from a peer's address is believed.
     None,
-    /// ESP in transport mode (RFC 5213 section 4): not in this version, refused by name.
+    /// By ESP in transport mode (RFC 5213 section 4), with the peers and keys of `security`.
     Esp,
 }
 

@@ -1,12 +1,13 @@
 //! The file is read as it says, and what is wrong with it is said by line and key.
 
-mod transport4;
-
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::*;
+
+mod protection;
+mod transport4;
 
 fn configs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs")
@@ -169,15 +170,16 @@ fn keys_that_stand_twice_are_refused() {
 }
 
 #[test]
-fn protection_must_be_said_and_esp_is_refused_by_name() {
+fn l_67_protection_is_required_unless_none_is_said() {
     let mut value = mag();
     value.as_object_mut().unwrap().remove("protection");
-    refused(&value, "protection", "missing field `protection`");
     refused(
-        &with(mag(), "/protection", json!("esp")),
+        &value,
         "protection",
-        "\"esp\" is not in",
+        "say \"esp\", with peers and keys in \"security\", or \"none\"",
     );
+    let esp = with(mag(), "/protection", json!("esp"));
+    refused(&esp, "security", "needs peers and their keys");
 }
 
 #[test]

@@ -35,9 +35,7 @@ counters! {
     drop_udp_payload = "net.drop.udp-payload",
     /// A protocol that the box itself does not speak.
     drop_protocol = "net.drop.protocol",
-    /// ESP: this version has no security associations.
-    drop_esp = "net.drop.esp-without-sa",
-    /// Mobility Header from an address that is no unicast address.
+    /// Mobility Header or ESP packet from an address that is no unicast address.
     drop_source = "net.drop.source-not-unicast",
     /// Message out: no on-link prefix covers the destination, and there is no gateway.
     drop_no_route = "net.drop.no-route",
@@ -112,6 +110,8 @@ counters! {
     tx_dhcp_ack = "net.tx.dhcp-ack",
     /// DHCPNAK sent.
     tx_dhcp_nak = "net.tx.dhcp-nak",
+    /// ESP packets received.
+    rx_esp = "net.rx.esp",
     /// Neighbour Solicitations sent.
     tx_neighbour_solicit = "net.tx.neighbour-solicitation",
     /// Neighbour Advertisements sent.
@@ -124,4 +124,6 @@ counters! {
     tx_icmp_error = "net.tx.icmp-error",
     /// Mobility Headers sent.
     tx_mobility_header = "net.tx.mobility-header",
+    /// ESP packets sent.
+    tx_esp = "net.tx.esp",
 }

@@ -121,6 +121,15 @@ pub enum Action {
         /// The header, from Payload Proto on.
         octets: Vec<u8>,
     },
+    /// An ESP packet came for us; nothing of it is checked yet.
+    Esp {
+        /// Source address of the IP packet.
+        source: IpAddr,
+        /// Destination address of the same packet, one of ours.
+        destination: IpAddr,
+        /// From the ESP header on.
+        octets: Vec<u8>,
+    },
     /// The next hop of a tracked remote address is another one now, or none.
     NextHop {
         /// Remote address of tunnels.
@@ -237,6 +246,21 @@ impl Net {
         let protocol = IpProtocol::from(MOBILITY_HEADER);
         if self.send_ipv6(now, source, destination, protocol, octets, out) {
             self.counters.tx_mobility_header += 1;
+        }
+    }
+
+    /// Sends an ESP packet, from its ESP header on, from one of our addresses.
+    pub fn send_esp(
+        &mut self,
+        now: Duration,
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        octets: &[u8],
+        out: &mut Vec<Action>,
+    ) {
+        let protocol = IpProtocol::from(ESP);
+        if self.send_ipv6(now, source, destination, protocol, octets, out) {
+            self.counters.tx_esp += 1;
         }
     }
 

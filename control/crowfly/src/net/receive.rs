@@ -56,8 +56,7 @@ impl Net {
             return;
         };
         match u8::from(repr.next_header) {
-            MOBILITY_HEADER => self.receive_mobility_header(envelope, &repr, packet, out),
-            ESP => self.counters.drop_esp += 1,
+            MOBILITY_HEADER | ESP => self.receive_signalling(envelope, &repr, packet, out),
             // MLD comes behind a Hop-by-Hop header (RFC 2710 section 3): no group is ours to report.
             0 if repr.dst_addr.is_multicast() => self.counters.rx_ignored += 1,
             _ if repr.next_header == IpProtocol::Icmpv6 => {
@@ -172,14 +171,19 @@ impl Net {
         Some((repr.src_addr, error.emit(source, repr.src_addr, invoking)))
     }
 
-    fn receive_mobility_header(
+    fn receive_signalling(
         &mut self,
         envelope: Envelope,
         repr: &Ipv6Repr,
         packet: &[u8],
         out: &mut Vec<Action>,
     ) {
-        self.counters.rx_mobility_header += 1;
+        let protected = u8::from(repr.next_header) == ESP;
+        if protected {
+            self.counters.rx_esp += 1;
+        } else {
+            self.counters.rx_mobility_header += 1;
+        }
         let (source, destination) = (repr.src_addr, repr.dst_addr);
         if source.is_multicast() || source.is_unspecified() || source.is_loopback() {
             self.counters.drop_source += 1;
@@ -189,8 +193,18 @@ impl Net {
             self.counters.drop_not_ours += 1;
             return;
         }
-        self.last_signalling = Some((envelope, packet.to_vec()));
         let octets = packet[IPV6_LEN..].to_vec();
+        if protected {
+            // Nothing of what was protected goes back in the clear.
+            self.last_signalling = None;
+            out.push(Action::Esp {
+                source: source.into(),
+                destination: destination.into(),
+                octets,
+            });
+            return;
+        }
+        self.last_signalling = Some((envelope, packet.to_vec()));
         out.push(Action::MobilityHeader {
             source: source.into(),
             destination: destination.into(),

@@ -26,6 +26,7 @@ use super::clock::Clock;
 use super::latency::Latency;
 use super::logging::Logging;
 use super::options::Options;
+use super::protection::Gate;
 use super::rates::Rates;
 use super::restart;
 use super::spans::Spans;
@@ -56,6 +57,7 @@ pub(super) struct Control {
     pub(super) engine: Box<dyn Engine>,
     pub(super) recorder: Option<Recorder>,
     pub(super) net: Net,
+    pub(super) gate: Gate,
     pub(super) program: Program<WorkerLink>,
     pub(super) numbering: Numbering,
     pub(super) server: Server,
@@ -89,6 +91,7 @@ pub(super) struct Prepared {
     logging: Logging,
     engine: Box<dyn Engine>,
     recorder: Option<Recorder>,
+    gate: Gate,
     poll: Poll,
     server: Server,
 }
@@ -96,7 +99,7 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Makes the engine and opens the control socket; requests wait there until the node runs.
     pub(super) fn new(
-        config: Config,
+        mut config: Config,
         options: Options,
         logging: Logging,
     ) -> Result<Self, StartError> {
@@ -107,6 +110,8 @@ impl Prepared {
         let limits = (&config.limits).into();
         let path = &options.control_socket;
         let server = Server::bind(path, limits, poll.registry(), SOCKET_TOKENS)?;
+        // After the socket, for the same reason as the record: these are the numbers of one node.
+        let gate = Gate::new(&mut config, Clock::new().now().wall)?;
         // After the socket: a node that runs already has counted its start.
         settings.set_restart_counter(restart::count(&config.state_dir, &config.node_id)?);
         let engine = settings.engine(seed);
@@ -124,6 +129,7 @@ impl Prepared {
             logging,
             engine,
             recorder,
+            gate,
             poll,
             server,
         })
@@ -143,6 +149,7 @@ impl Control {
             logging,
             engine,
             recorder,
+            gate,
             poll,
             server,
         } = prepared;
@@ -151,6 +158,7 @@ impl Control {
             clock: Clock::new(),
             engine,
             recorder,
+            gate,
             net: Net::new(wiring::net(&config, &started.probed)),
             numbering: wiring::numbering(&config),
             server,

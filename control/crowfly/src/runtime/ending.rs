@@ -30,6 +30,7 @@ impl Control {
             self.wait(more);
         }
         self.server.flush();
+        self.gate.close();
         std::thread::sleep(LAST_WORDS);
     }
 

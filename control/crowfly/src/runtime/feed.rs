@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dataplane::{Inject, NextHop};
-use pmipv6::io::{Input, Now, Output, Via};
+use pmipv6::io::{Input, Now, Output, Protection, Via};
 
 use super::control::Control;
 use super::signalling;
@@ -54,23 +54,13 @@ impl Control {
                 via,
                 octets,
             } => {
-                let addresses = (source, destination);
-                let input = signalling::input(&self.numbering, addresses, via, &octets);
-                match &input {
-                    Input::Message {
-                        source, message, ..
-                    } => {
-                        let now = self.clock.now();
-                        let peer = asked_at(*source, via);
-                        self.latency.received(now.mono, peer, message);
-                        self.trace.received(now.wall, *source, destination, message);
-                        tracing::debug!(%source, ?message, "received");
-                    }
-                    other => tracing::debug!(input = ?other, "received"),
-                }
-                // At once: a Parameter Problem quotes the packet that was handed out last.
-                self.feed(input);
+                self.receive_clear((source, destination), via, &octets);
             }
+            Action::Esp {
+                source,
+                destination,
+                octets,
+            } => self.receive_esp((source, destination), &octets),
             Action::NextHop { remote, next_hop } => {
                 tracing::info!(%remote, resolved = next_hop.is_some(), "next hop");
                 self.program.set_next_hop(remote, next_hop);
@@ -89,6 +79,34 @@ impl Control {
         }
     }
 
+    /// A Mobility Header that has passed the boundary.
+    pub(super) fn receive_message(
+        &mut self,
+        addresses: (IpAddr, IpAddr),
+        via: Via,
+        protection: Protection,
+        octets: &[u8],
+    ) {
+        let input = signalling::input(&self.numbering, addresses, via, protection, octets);
+        match &input {
+            Input::Message {
+                source, message, ..
+            } => {
+                if protection == Protection::Esp && !self.may_say(*source, message) {
+                    return;
+                }
+                let now = self.clock.now();
+                let peer = asked_at(*source, via);
+                self.latency.received(now.mono, peer, message);
+                self.trace.received(now.wall, *source, addresses.1, message);
+                tracing::debug!(%source, ?message, "received");
+            }
+            other => tracing::debug!(input = ?other, "received"),
+        }
+        // At once: a Parameter Problem quotes the packet that was handed out last.
+        self.feed(input);
+    }
+
     fn transmit(&mut self, port: u16, frame: &[u8]) {
         // One worker sends for control: the first.
         let worker = self.program.fanout_mut().workers_mut().next();
@@ -102,7 +120,7 @@ impl Control {
         }
     }
 
-    fn feed(&mut self, input: Input) {
+    pub(super) fn feed(&mut self, input: Input) {
         let talks = matches!(input, Input::PairTalks { .. });
         let mut outputs = Vec::new();
         self.hand_to_engine(Given::Input(input), &mut outputs);
@@ -163,12 +181,14 @@ impl Control {
                 self.trace.sent(wall, source, destination, &message);
                 match (via, source, destination) {
                     (Via::Ipv6, IpAddr::V6(from), IpAddr::V6(to)) => {
-                        self.net
-                            .send_mobility_header(now, from, to, &octets, actions);
+                        self.send_message(from, to, &octets);
                     }
-                    _ => self
-                        .net
-                        .send_over_ipv4(now, via, addresses, &octets, actions),
+                    _ if self.may_go_clear(destination, &octets) => {
+                        let actions = &mut self.actions;
+                        self.net
+                            .send_over_ipv4(now, via, addresses, &octets, actions);
+                    }
+                    _ => {}
                 }
             }
             Output::ParameterProblem {

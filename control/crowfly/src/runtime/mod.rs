@@ -10,6 +10,7 @@ mod intake;
 mod latency;
 mod logging;
 mod options;
+mod protection;
 mod rates;
 mod reload;
 mod restart;
@@ -27,6 +28,7 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 pub use options::{CommandLine, Options};
+pub use protection::StoreError;
 pub use start::StartError;
 
 use crate::config::Config;

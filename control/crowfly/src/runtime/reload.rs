@@ -11,15 +11,18 @@ use crate::socket::answer::Reloaded;
 impl Control {
     /// Takes over what may change; what may not keeps its value.
     pub(super) fn reload(&mut self) -> Result<Reloaded, RpcError> {
-        let new = Config::load(&self.options.config)
+        let mut new = Config::load(&self.options.config)
             .map_err(|error| RpcError::refused("invalid-configuration", error.to_string()))?;
+        let takes_security = self.reload_security(&mut new)?;
         let routing = self.new_routing(&new);
         let settings = Given::LocalizedRouting(wiring::localized_routing(&routing));
         // Settings alone bring nothing forth.
         let takes_routing = self.hand_to_engine(settings, &mut Vec::new());
         let (applied, refused): (Vec<Change>, Vec<Change>) =
             changes(&self.config, &new).into_iter().partition(|change| {
-                may_change(&change.key) && (takes_routing || change.key == LOG_FILTER)
+                let security = change.key.starts_with(SECURITY) && takes_security;
+                security && change.key != STATE_FILE
+                    || may_change(&change.key) && (takes_routing || change.key == LOG_FILTER)
             });
         if applied.iter().any(|change| change.key == LOG_FILTER) {
             self.logging
@@ -30,10 +33,27 @@ impl Control {
         if takes_routing {
             self.config.localized_routing = routing.localized_routing;
         }
+        if let (Some(running), Some(mut security)) = (&mut self.config.security, new.security) {
+            security.state_file.clone_from(&running.state_file);
+            *running = security;
+        }
         for change in &applied {
             tracing::info!(key = change.key, to = %change.to, "configuration changed");
         }
         Ok(Reloaded { applied, refused })
+    }
+
+    /// Takes new keys, peers and policies over, all or none. False: signalling goes on as it is, because
+    /// it is or would be unprotected, which needs a restart.
+    fn reload_security(&mut self, new: &mut Config) -> Result<bool, RpcError> {
+        let (Some(_), Some(security)) = (&self.config.security, &mut new.security) else {
+            return Ok(false);
+        };
+        let taken = self.gate.configure(security);
+        security.forget_keys();
+        taken.map_err(|reason| RpcError::refused("invalid-configuration", reason))?;
+        self.keep_sequence_numbers(false);
+        Ok(true)
     }
 
     /// What runs, with that part of the new settings of localized routing that is the engine's.
@@ -50,6 +70,8 @@ impl Control {
 }
 
 const LOG_FILTER: &str = "log.filter";
+const SECURITY: &str = "security.";
+const STATE_FILE: &str = "security.state_file";
 const LOCALIZED_ROUTING: &str = "localized_routing.";
 
 /// Keys that a running node takes over. Detection is the workers', and they are told once.

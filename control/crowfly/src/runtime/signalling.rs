@@ -10,6 +10,7 @@ pub(super) fn input(
     numbering: &Numbering,
     (source, destination): (IpAddr, IpAddr),
     via: Via,
+    protection: Protection,
     octets: &[u8],
 ) -> Input {
     // Over IPv4 it is UDP's to check (RFC 5844 section 4.1.3.2).
@@ -19,7 +20,7 @@ pub(super) fn input(
             source,
             destination,
             via,
-            protection: Protection::None,
+            protection,
             message,
         },
         Err(error) => Input::Malformed {

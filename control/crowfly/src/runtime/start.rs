@@ -60,6 +60,9 @@ pub enum StartError {
     /// The record of the engine's inputs cannot be made.
     #[error(transparent)]
     Record(#[from] crate::record::RecordError),
+    /// Sequence numbers of protected signalling cannot be kept.
+    #[error(transparent)]
+    Store(#[from] super::protection::StoreError),
     /// The system refuses what the control thread waits with.
     #[error("the control thread cannot wait for its socket: {0}")]
     Poll(#[from] std::io::Error),

@@ -44,6 +44,7 @@ impl Control {
         } else if backlog == 0 {
             self.alarms.clear("update-backlog");
         }
+        self.keep_sequence_numbers(true);
         self.look_at_record();
         self.look_at_links();
     }

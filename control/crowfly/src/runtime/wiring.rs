@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dataplane::{DetectConfig, OwnAddress, RoleSet, WorkerConfig};
 use ipnet::IpNet;
+use pmipv6::esp::SecurityPolicyDatabase;
 use pmipv6::io::DhcpMode;
 use pmipv6::wire::Numbering;
 use pmipv6::{lma, mag, path};
@@ -89,7 +90,7 @@ fn mag_config(config: &Config, mag: &config::Mag) -> mag::Config {
             lmas: Vec::new(),
             mags: prefixes(&mag.peer_mags),
         },
-        require_protection: false,
+        require_protection: require_protection(config),
         ipv4_transport: ipv4_transport(config),
         localized_routing: localized_routing(config),
     }
@@ -149,10 +150,17 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         max_binding_lifetime_s: lma.max_binding_lifetime_s,
         max_bindings: config.limits.max_bindings as usize,
         peer_lmas: lma.peer_lmas.iter().map(peer).collect(),
-        require_protection: false,
+        require_protection: require_protection(config),
         ipv4_transport: ipv4_transport(config),
         localized_routing: localized_routing(config),
     }
+}
+
+/// Whether the engine, too, drops everything that did not come in ESP: where no policy lets by anything
+/// else. The boundary in front of it has dropped it before.
+fn require_protection(config: &Config) -> bool {
+    let security = config.security.as_ref();
+    security.is_some_and(|of| !SecurityPolicyDatabase::new(of.boundary().policies).lets_clear_in())
 }
 
 /// Heartbeats; the restart counter comes with the start.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use pmipv6::esp::AssociationView;
 use pmipv6::io::{BindingView, MacAddr, PathView, PeerView};
 use serde::{Deserialize, Serialize};
 
@@ -155,8 +156,11 @@ pub struct PeerEntry {
     pub peer: PeerView,
     /// Heartbeat (RFC 5847): `off`, or the state of [`pmipv6::io::HeartbeatView`].
     pub heartbeat: String,
-    /// The security association: `none`, or its SPIs.
+    /// The security associations in one line: generation, suite and SPIs of each, or `none`.
     pub security_association: String,
+    /// Each generation of keys, the newest first.
+    #[serde(default)]
+    pub associations: Vec<AssociationView>,
 }
 
 /// `stats`.

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::association::{Entropy, Opened};
+use super::association::{Entropy, Opened, OutboundAssociation};
 use super::config::{Config, ConfigError};
 use super::discard::{Discard, Discards};
 use super::peers::{Inbound, Peers};
@@ -140,11 +140,9 @@ impl Boundary {
     ///
     /// Policy wants it protected, or not at all; it is counted.
     pub fn take_clear(&mut self, source: IpAddr, mobility_header: &[u8]) -> Result<(), Discard> {
-        // One without a type has no policy of its own.
-        let decided = match mobility_header.get(MH_TYPE_AT) {
-            Some(mh_type) => self.policy.decide(Direction::In, source, *mh_type),
-            None => Action::Protect,
-        };
+        // One that is too short for a type goes by what holds for type 0, to be refused by its decoder.
+        let mh_type = mobility_header.get(MH_TYPE_AT).copied().unwrap_or(0);
+        let decided = self.policy.decide(Direction::In, source, mh_type);
         let discard = match decided {
             Action::Bypass => {
                 self.clear_in += 1;
@@ -217,28 +215,61 @@ impl Boundary {
         Ok(Outward::Esp(packet))
     }
 
+    /// A message that goes by a way on which nothing is sealed: whether policy lets it go in the clear.
+    ///
+    /// # Errors
+    ///
+    /// It does not; it is counted.
+    pub fn send_clear(
+        &mut self,
+        destination: IpAddr,
+        mobility_header: &[u8],
+    ) -> Result<(), Discard> {
+        let mh_type = mobility_header.get(MH_TYPE_AT);
+        let decided = mh_type.map_or(Action::Discard, |mh_type| {
+            self.policy.decide(Direction::Out, destination, *mh_type)
+        });
+        let discard = match decided {
+            Action::Bypass => {
+                self.clear_out += 1;
+                return Ok(());
+            }
+            Action::Protect => Discard::NoAssociation,
+            Action::Discard => Discard::Policy,
+        };
+        self.discards.count(discard);
+        Err(discard)
+    }
+
     /// Whether sequence numbers run short and have to be saved before more is sent.
     #[must_use]
     pub const fn must_save(&self) -> bool {
         self.short
     }
 
-    /// Whether anything has come in since [`Boundary::saved`], so that saving is worth while.
+    /// Whether anything has come in since it was last stored, so that [`Boundary::to_note`] is worth while.
     #[must_use]
-    pub const fn may_save(&self) -> bool {
+    pub const fn has_moved(&self) -> bool {
         self.moved
     }
 
     /// What to save, with sequence numbers for some time.
     #[must_use]
     pub fn to_save(&self) -> Saved {
-        self.saving(RESERVE)
+        self.saving(|out| out.last().saturating_add(RESERVE))
     }
 
     /// What to save when nothing will be sent any more.
     #[must_use]
     pub fn to_save_at_the_end(&self) -> Saved {
-        self.saving(0)
+        self.saving(|out| out.last())
+    }
+
+    /// What has come in, with the numbers that are reserved already: worth storing from time to time, and
+    /// not as precious as [`Boundary::to_save`].
+    pub fn to_note(&mut self) -> Saved {
+        self.moved = false;
+        self.saving(|out| out.reserved().max(out.last()))
     }
 
     /// What [`Boundary::to_save`] gave is safely stored.
@@ -256,7 +287,7 @@ impl Boundary {
         self.short = false;
     }
 
-    fn saving(&self, reserve: u64) -> Saved {
+    fn saving(&self, reserve: impl Fn(&OutboundAssociation) -> u64) -> Saved {
         let mut saved = Saved::default();
         for peer in &self.peers.all {
             for generation in &peer.generations {
@@ -267,7 +298,7 @@ impl Boundary {
                     saved.outbound.push(SavedOutbound {
                         peer: peer.name(),
                         spi: out.association.spi(),
-                        reserved: out.association.last().saturating_add(reserve),
+                        reserved: reserve(&out.association),
                     });
                 }
             }

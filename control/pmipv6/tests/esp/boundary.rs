@@ -270,6 +270,9 @@ fn policy_chooses_by_peer_direction_and_mh_type() {
     assert_eq!(lma.take_clear(ip(MAG), &message(244)), Err(Discard::Policy));
     let sent = lma.send(WALL, ip(MAG), MH, &message(13), &mut entropy());
     assert_eq!(sent, Ok(Outward::Clear));
+    assert_eq!(lma.send_clear(ip(MAG), &message(13)), Ok(()));
+    let refused = lma.send_clear(ip(MAG), &message(6));
+    assert_eq!(refused, Err(Discard::NoAssociation), "a way without ESP");
     assert!(seal(&mut lma, MAG, 6).is_ok());
     // Protected or not, what policy discards is discarded.
     let (mut mag, _) = domain();

@@ -12,6 +12,7 @@ impl Control {
         let own = self.engine.counters().into_iter();
         let own = own
             .chain(self.net.counters())
+            .chain(self.gate.counters())
             .chain(self.program.counters());
         let own = own.chain(self.server.counters());
         let own = own.chain(self.trace.counters());

@@ -5,6 +5,7 @@ use pmipv6::io::PathView;
 
 use super::{Answered, json};
 use crate::runtime::control::Control;
+use crate::runtime::protection::summary;
 use crate::runtime::wiring;
 use crate::socket::{Page, Pair, RpcError, answer};
 use crate::trace::View;
@@ -87,15 +88,20 @@ impl Control {
     }
 
     pub(super) fn peer_page(&self, page: Page) -> answer::PeerPage {
-        let all = self.engine.peers(self.clock.now());
-        let entry = |peer: &pmipv6::io::PeerView| answer::PeerEntry {
-            peer: peer.clone(),
-            heartbeat: peer
-                .heartbeats
-                .as_ref()
-                .map_or("off", |beats| &beats.state)
-                .to_owned(),
-            security_association: "none".to_owned(),
+        let now = self.clock.now();
+        let all = self.gate.with_silent(self.engine.peers(now));
+        let entry = |peer: &pmipv6::io::PeerView| {
+            let associations = self.gate.associations(peer.address, now.wall);
+            answer::PeerEntry {
+                peer: peer.clone(),
+                heartbeat: peer
+                    .heartbeats
+                    .as_ref()
+                    .map_or("off", |beats| &beats.state)
+                    .to_owned(),
+                security_association: summary(&associations),
+                associations,
+            }
         };
         answer::PeerPage {
             total: all.len(),
