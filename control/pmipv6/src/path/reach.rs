@@ -100,6 +100,8 @@ struct Known {
     came: Via,
     /// It says that there is a NAT before us.
     behind_nat: bool,
+    /// Whether the dataplane was told: what is only spoken to has no tunnel.
+    programmed: bool,
     /// Timestamp of the newest PBU that said how it is reached: an older one changes nothing.
     newest: Option<u64>,
 }
@@ -129,6 +131,9 @@ impl Reach {
             if let Some(address) = row.fixed() {
                 let peer = IpAddr::V6(row.peer.addr());
                 reach.set(peer, signalling(row.local, address), None);
+                if let Some(known) = reach.known.get_mut(&peer) {
+                    known.programmed = true;
+                }
                 reach.unprogrammed.push(peer);
             }
         }
@@ -170,7 +175,12 @@ impl Reach {
     /// it (L-74).
     pub(crate) fn identify(&mut self, source: IpAddr, via: Via, message: &Message) -> IpAddr {
         let (name, remote) = match via {
-            Via::Ipv6 => return source,
+            Via::Ipv6 => {
+                if let Some(known) = self.known.get_mut(&source) {
+                    known.came = via;
+                }
+                return source;
+            }
             Via::Ipv4 { remote, .. } => {
                 let by_address = || self.names.get(remote.ip()).copied();
                 (sender(message).or_else(by_address), *remote.ip())
@@ -186,8 +196,12 @@ impl Reach {
         };
         match name.filter(may) {
             Some(name) => {
-                if let Some(known) = self.known.get_mut(&name) {
-                    known.came = via;
+                match self.known.get_mut(&name) {
+                    Some(known) => known.came = via,
+                    // After a restart of ours its first message may be a heartbeat.
+                    None => {
+                        self.set(name, via, None);
+                    }
                 }
                 name
             }
@@ -238,10 +252,10 @@ impl Reach {
         };
         let newest = timestamp.or(known.and_then(|known| known.newest));
         let changed = self.set(peer, via, newest);
-        if let Some(known) = self.known.get_mut(&peer) {
-            known.came = came;
-        }
-        changed.then_some(via)
+        let known = self.known.get_mut(&peer)?;
+        known.came = came;
+        let untold = !std::mem::replace(&mut known.programmed, true);
+        (changed || untold).then_some(via)
     }
 
     /// An LMA names a MAG and its IPv4 care-of address. What the configuration fixes stands, and so does a
@@ -251,7 +265,9 @@ impl Reach {
         let (local, fixed) = (row.local, row.fixed().is_some());
         let care_of = care_of.filter(|address| row.address.contains(address))?;
         let before = self.care_of.get(&mag).copied();
+        let programmed = self.known.get(&mag).is_some_and(|known| known.programmed);
         let stands = match self.via(mag) {
+            _ if !programmed => false,
             Via::Ipv6 => false,
             Via::Ipv4 { remote, .. } => fixed || *remote.ip() == care_of,
             Via::Nat { .. } => fixed || before == Some(care_of),
@@ -261,7 +277,10 @@ impl Reach {
         }
         self.told(mag, care_of);
         let via = signalling(local, care_of);
-        self.set(mag, via, None).then_some(via)
+        self.set(mag, via, None);
+        let known = self.known.get_mut(&mag)?;
+        known.programmed = true;
+        Some(via)
     }
 
     /// What the answer to a PBU or RO Setup says about the way (option 31): what to do next.
@@ -358,6 +377,7 @@ impl Reach {
             via,
             came: before.map_or(via, |known| known.came),
             behind_nat: before.is_some_and(|known| known.behind_nat),
+            programmed: before.is_some_and(|known| known.programmed),
             newest: newest.or(before.and_then(|known| known.newest)),
         };
         self.known.insert(peer, known);
@@ -482,6 +502,24 @@ mod tests {
             reach.learn(mag(), from_port(3), Some(CARE_OF), Some(30), false),
             Some(from_port(3))
         );
+    }
+
+    #[test]
+    fn who_has_only_spoken_is_answered_and_gets_its_tunnel_with_the_pbu() {
+        let mut reach = reach();
+        let heartbeat = Message::Heartbeat(crate::wire::message::Heartbeat {
+            unsolicited: false,
+            response: false,
+            sequence: 1,
+            options: Vec::new(),
+        });
+        assert_eq!(reach.identify(mag(), from_port(1), &heartbeat), mag());
+        assert_eq!(reach.via(mag()), from_port(1));
+        assert_eq!(reach.way_back(mag()), from_port(1));
+        let learnt = reach.learn(mag(), from_port(1), Some(CARE_OF), Some(1), false);
+        assert_eq!(learnt, Some(from_port(1)), "the dataplane has to be told");
+        let again = reach.learn(mag(), from_port(1), Some(CARE_OF), Some(2), false);
+        assert_eq!(again, None);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(crate) struct Network4 {
     /// What NATs remember: the flow of the node behind, by the port that it has outside.
     flows: BTreeMap<(Ipv4Addr, u16), Flow>,
     last_port: u16,
+    /// IPv6 leads nowhere.
+    pub(crate) only_ipv4: bool,
 }
 
 /// A message as it arrives.
@@ -57,6 +59,7 @@ impl Network4 {
         via: Via,
     ) -> Option<Arrival> {
         let (local, remote, port) = match via {
+            Via::Ipv6 if self.only_ipv4 => return None,
             Via::Ipv6 => {
                 return Some(Arrival {
                     node: destination,

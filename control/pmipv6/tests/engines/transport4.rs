@@ -87,6 +87,7 @@ fn domain4(adjust: impl Fn(&str, &mut Ipv4Transport)) -> Domain {
         domain.network4.add(node, towards_others(name));
         domain.network4.add(node, among_equals(name));
     }
+    domain.network4.only_ipv4 = true;
     domain
 }
 
@@ -252,7 +253,6 @@ fn l_64_each_leg_has_its_own_address() {
 
 /// One row for all MAGs, one for all their addresses: who has which is learnt.
 fn by_prefix(own: &str, transport: &mut Ipv4Transport) {
-    let of_lma = own.starts_with("lma");
     transport.peers.retain(|row| {
         let name = name_of(IpAddr::V6(row.peer.addr()));
         name.starts_with("lma")
@@ -264,7 +264,6 @@ fn by_prefix(own: &str, transport: &mut Ipv4Transport) {
         local,
         nat: Vec::new(),
     });
-    assert!(of_lma || own.starts_with("mag"));
 }
 
 #[test]
@@ -676,7 +675,7 @@ fn pbu_from(domain: &mut Domain, from: &str, name: &str, care_of: &str) -> Vec<S
             message: Message::BindingUpdate(update),
         },
     );
-    domain.trace.iter().map(|sent| line(sent)).collect()
+    domain.trace.iter().map(line).collect()
 }
 
 #[test]
