@@ -86,6 +86,12 @@ impl Domain<'_> {
                 self.liars.insert(node, liar);
                 self.after(for_us, Event::Honest);
             }
+            Operation::Attack {
+                node,
+                attack,
+                for_us,
+            } => self.begin_attack(attack, node, for_us),
+            Operation::Rebind { node } => self.nats.rebind(node),
             Operation::PathRequest {
                 node,
                 source,

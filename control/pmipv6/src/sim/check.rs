@@ -55,6 +55,9 @@ pub enum ViolationKind {
     InconsistentEntry,
     /// An entry names a node that is not of the domain (L-74).
     Unauthorised,
+    /// The IPsec boundary lets in what it must not, keeps out what it must not, or a sequence number serves
+    /// twice.
+    Protection,
     /// A command was answered wrongly, twice, or never.
     Reply,
     /// A message leaves with a source address that is not the node's.
@@ -74,6 +77,7 @@ impl Domain<'_> {
     /// An entry leads to a node of the domain, or nowhere.
     pub(super) fn check_entry(&mut self, node: NodeIndex, entry: &Entry) {
         self.grants.programmed(node, entry, self.now);
+        self.check_way(node, entry);
         let leads_to = match entry {
             Entry::Attach { lma: to, .. }
             | Entry::PeerAnchor { lma: to, .. }

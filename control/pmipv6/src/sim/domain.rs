@@ -39,6 +39,12 @@ pub struct Stats {
     pub attached: u64,
     /// Attachments answered, refused.
     pub refused: u64,
+    /// Packets that the attacker made or sent again.
+    pub attacks: u64,
+    /// Packets that boundaries dropped, by the counter's name.
+    pub discards: BTreeMap<&'static str, u64>,
+    /// Packets that a restarted node took though it had taken them just before its crash.
+    pub taken_after_crash: u64,
 }
 
 impl Stats {
@@ -69,6 +75,10 @@ pub struct Domain<'a> {
     pub(super) seeds: Rng,
     pub(super) rng_dataplane: Rng,
     pub(super) rng_mobile: Rng,
+    pub(super) rng_attacker: Rng,
+    pub(super) attacker: super::attacker::Attacker,
+    pub(super) numbers: super::gate::Numbers,
+    pub(super) nats: super::nat::Nats,
     pub(super) nodes_down: usize,
     /// An LMA has lost its bindings in this run.
     pub(super) anchor_crashed: bool,
@@ -120,6 +130,10 @@ impl<'a> Domain<'a> {
             seeds: rng.fork(2),
             rng_dataplane: rng.fork(3),
             rng_mobile: rng.fork(4),
+            rng_attacker: super::attacker::randomness(&rng),
+            attacker: super::attacker::Attacker::default(),
+            numbers: super::gate::Numbers::default(),
+            nats: super::nat::Nats::default(),
             nodes_down: 0,
             anchor_crashed: false,
             liars: BTreeMap::new(),
@@ -210,6 +224,8 @@ impl<'a> Domain<'a> {
             incarnation: 0,
             dataplane: Dataplane::new(self.layout.workers),
             clock_ahead_us: 0,
+            gate: None,
+            stored: crate::esp::Saved::default(),
             wake_at: None,
             wakes: (0, 0),
         }
@@ -225,6 +241,7 @@ impl<'a> Domain<'a> {
         node.incarnation += 1;
         node.dataplane = Dataplane::new(workers);
         node.wake_at = None;
+        self.raise_gate(index);
         // The first timeout lets the engine program what it programs at its start.
         self.input(index, Input::Timeout);
     }

@@ -11,6 +11,7 @@ use crate::mag::{self, MobileAccessGateway};
 use crate::path;
 
 use super::layout::{Layout, Role};
+use super::nat;
 use super::network::NodeIndex;
 
 /// The engine of a node.
@@ -34,6 +35,8 @@ pub fn lma_config(layout: &Layout, index: usize) -> lma::Config {
         profiles: profiles(layout, index),
         peers: peers(layout),
         timestamp_validity_window_ms: 5_000,
+        require_protection: layout.protected,
+        ipv4_transport: ipv4_transport(layout, layout.lma(index)),
         min_delay_before_bce_delete_ms: timers.delete_delay_s * 1_000,
         max_binding_lifetime_s: timers.binding_lifetime_s,
         peer_lmas: others
@@ -66,6 +69,8 @@ pub fn mag_config(layout: &Layout, index: usize) -> mag::Config {
         address: layout.address(layout.mag(index)),
         lma: layout.address(first),
         lma_by_mn_id: named.collect(),
+        require_protection: layout.protected,
+        ipv4_transport: ipv4_transport(layout, layout.mag(index)),
         timestamp_based_approach_in_use: layout.skew_max_us == 0,
         binding_lifetime_s: layout.timers.binding_lifetime_s,
         peers: peers(layout),
@@ -95,6 +100,32 @@ fn localized_routing(layout: &Layout) -> path::Config {
         max_hold_off_s: timers.hold_off_max_s,
         mag_requested: layout.mag_detection,
         ..path::Config::default()
+    }
+}
+
+/// Every other node, by one row each.
+fn ipv4_transport(layout: &Layout, own: NodeIndex) -> path::Ipv4Transport {
+    let others = (0..layout.lmas + layout.mags).filter(|other| *other != own);
+    let row = |node: NodeIndex| {
+        let IpAddr::V6(peer) = layout.address(node) else {
+            return None;
+        };
+        let behind = layout.behind_nat.contains(&node);
+        let nat = behind.then(|| layout.nat_address(node).into());
+        Some(path::Ipv4Peer {
+            peer: peer.into(),
+            address: layout.ipv4_address(node).into(),
+            local: layout.ipv4_address(own),
+            nat: nat.into_iter().collect(),
+        })
+    };
+    path::Ipv4Transport {
+        peers: match layout.ipv4_transport {
+            true => others.filter_map(row).collect(),
+            false => Vec::new(),
+        },
+        nat_keepalive_s: nat::KEEPALIVE_S,
+        ..path::Ipv4Transport::default()
     }
 }
 

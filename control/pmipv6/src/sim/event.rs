@@ -8,6 +8,7 @@ use crate::wire::Message;
 
 use super::check::ViolationKind;
 use super::domain::Domain;
+use super::gate::{Handling, Sealed};
 use super::layout::{MobileIndex, micros};
 use super::mobile::Operation;
 use super::network::{Micros, NodeIndex, SECOND};
@@ -22,7 +23,14 @@ pub(super) enum Event {
     Message {
         to: NodeIndex,
         source: IpAddr,
+        via: Via,
+        /// The node that sent it; none: a stranger.
+        from: Option<NodeIndex>,
         message: Rc<Message>,
+    },
+    Sealed {
+        packet: Rc<Sealed>,
+        handling: Handling,
     },
     Wake {
         node: NodeIndex,
@@ -106,8 +114,11 @@ impl Domain<'_> {
             Event::Message {
                 to,
                 source,
+                via,
+                from,
                 message,
-            } => self.message(to, source, message),
+            } => self.message(to, source, via, from, message),
+            Event::Sealed { packet, handling } => self.sealed_arrives(&packet, &handling),
             Event::Wake { node, incarnation } => self.wake(node, incarnation),
             Event::Apply {
                 node,
@@ -139,21 +150,29 @@ impl Domain<'_> {
             Event::Operation(operation) => self.operation(*operation),
             Event::Check => {
                 self.check_lifetimes();
+                self.note_sequence_numbers();
                 self.after(SECOND, Event::Check);
             }
         }
     }
 
-    fn message(&mut self, to: NodeIndex, source: IpAddr, message: Rc<Message>) {
+    pub(super) fn message(
+        &mut self,
+        to: NodeIndex,
+        source: IpAddr,
+        via: Via,
+        from: Option<NodeIndex>,
+        message: Rc<Message>,
+    ) {
         if !self.nodes[to].is_up() {
             return;
         }
         self.stirred_at = self.now;
-        if self.addresses.contains_key(&source) {
+        if from.is_some() {
             self.grants.seen(to, &message, self.now, &self.layout);
         }
         let input = Input::Message {
-            via: Via::Ipv6,
+            via,
             source,
             destination: self.nodes[to].address,
             protection: Protection::Esp,

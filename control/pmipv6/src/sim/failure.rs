@@ -20,6 +20,7 @@ impl Domain<'_> {
         self.anchor_crashed |= node.role == Role::Lma;
         node.incarnation += 1;
         node.dataplane = Dataplane::new(workers);
+        node.gate = None;
         node.wake_at = None;
         self.commands.retain(|_, command| command.node != index);
         self.grants.forget(index);
@@ -68,6 +69,7 @@ impl Domain<'_> {
     pub fn heal_everything(&mut self) {
         self.network.set_faults(Faults::NONE);
         self.end_lies();
+        self.end_delays();
         for one in 0..self.nodes.len() {
             for other in one + 1..self.nodes.len() {
                 self.heal(one, other);

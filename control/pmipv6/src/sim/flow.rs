@@ -10,6 +10,7 @@ use super::check::ViolationKind;
 use super::domain::Domain;
 use super::event::Event;
 use super::layout::{MobileIndex, Role};
+use super::nat::peer_at;
 use super::network::{Micros, NodeIndex};
 use super::packet::{self, Arrival, Fate, Loss, MAX_HOPS, Packet, Verdict};
 
@@ -70,6 +71,7 @@ impl Domain<'_> {
         if !self.nodes[at].is_up() {
             return self.finish(&packet, at, Fate::Lost(Loss::NodeDown));
         }
+        let arrival = self.named(&packet, at, arrival);
         if !packet.visit(at, arrival) {
             return self.finish(&packet, at, Fate::Looped);
         }
@@ -124,11 +126,34 @@ impl Domain<'_> {
     }
 
     fn tunnel(&mut self, packet: Box<Packet>, from: NodeIndex, peer: IpAddr) {
+        if self.layout.ipv4_transport {
+            return self.tunnel4(packet, from, peer);
+        }
         let outer = self.nodes[from].address;
         match self.addresses.get(&peer).copied() {
             Some(to) => self.carry(packet, from, to, Arrival::Tunnel(outer)),
             None => self.finish(&packet, from, Fate::Lost(Loss::NoRoute)),
         }
+    }
+
+    fn tunnel4(&mut self, packet: Box<Packet>, from: NodeIndex, peer: IpAddr) {
+        let table = self.nodes[from]
+            .dataplane
+            .worker_for(packet.from, packet.to);
+        let via = table.reach.get(&peer).copied().unwrap_or_default();
+        match self.way_of_packet(from, via) {
+            Some((to, outer)) => self.carry(packet, from, to, Arrival::Tunnel4(outer)),
+            None => self.finish(&packet, from, Fate::Lost(Loss::NoRoute)),
+        }
+    }
+
+    /// The peer that a tunnel over IPv4 comes from, as this node knows it.
+    fn named(&mut self, packet: &Packet, at: NodeIndex, arrival: Arrival) -> Arrival {
+        let Arrival::Tunnel4(outer) = arrival else {
+            return arrival;
+        };
+        let table = self.nodes[at].dataplane.worker_for(packet.from, packet.to);
+        peer_at(&table.reach, outer).map_or(arrival, Arrival::Tunnel)
     }
 
     fn route(&mut self, packet: Box<Packet>, from: NodeIndex) {
@@ -228,7 +253,8 @@ impl Domain<'_> {
     fn settled_since(&self, (one, other): (MobileIndex, MobileIndex)) -> Option<Micros> {
         let one = self.mobiles[one].settled_at?;
         let other = self.mobiles[other].settled_at?;
-        let whole = !self.network.any_partition() && self.nodes_down == 0 && !self.any_liar();
+        let trouble = self.network.any_partition() || self.any_liar() || self.any_delayed();
+        let whole = !trouble && self.nodes_down == 0;
         whole.then(|| one.max(other).max(self.calm_since))
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::io::{Entry, Link};
+use crate::io::{Entry, Link, Via};
 
 /// This side's home and the other side's.
 pub type PairKey = (IpNet, IpNet);
@@ -47,6 +47,8 @@ pub struct Forwarding {
     pub hand_back_accept: BTreeMap<PairKey, IpAddr>,
     /// LMA: prefixes of other LMAs.
     pub anchors: BTreeMap<IpNet, IpAddr>,
+    /// How peers are reached, where it is not by IPv6.
+    pub reach: BTreeMap<IpAddr, Via>,
     usage: BTreeMap<PairKey, Usage>,
 }
 
@@ -108,8 +110,12 @@ impl Forwarding {
                 self.anchors.insert(prefix, lma);
                 Ok(())
             }
-            // How a peer is reached is below what is modelled.
-            Entry::Reach { .. } | Entry::GreKeys { .. } => Ok(()),
+            Entry::Reach { peer, via } => {
+                self.reach.insert(peer, via);
+                Ok(())
+            }
+            // GRE is below what is modelled.
+            Entry::GreKeys { .. } => Ok(()),
             _ => self.apply_path(entry),
         }
     }

@@ -7,6 +7,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::io::{Engine, Link, MacAddr};
 
+use super::gate::GateFault;
+use super::nat;
 use super::network::{Micros, NodeIndex, SECOND};
 
 /// Which mobile node, from 0.
@@ -84,6 +86,14 @@ pub struct Layout {
     pub several_hnps: bool,
     /// Wall clocks of nodes differ by up to this; MAGs then number their PBUs (RFC 5213 section 5.5).
     pub skew_max_us: Micros,
+    /// Signalling is inside ESP, and an attacker sits on the wire.
+    pub protected: bool,
+    /// What the nodes' protection lacks; none: nothing.
+    pub gate_fault: Option<GateFault>,
+    /// Nodes reach each other by IPv4.
+    pub ipv4_transport: bool,
+    /// Nodes that have a NAT before them.
+    pub behind_nat: Vec<NodeIndex>,
     /// MAGs look for pairs that talk and ask for their paths (L-71).
     pub mag_detection: bool,
     /// A MAG has one LMA for all its MNs, and MNs keep to the MAGs of their LMA: otherwise every MAG
@@ -109,6 +119,10 @@ impl Layout {
             ipv4: false,
             several_hnps: false,
             skew_max_us: 0,
+            protected: false,
+            gate_fault: None,
+            ipv4_transport: false,
+            behind_nat: Vec::new(),
             mag_detection: false,
             anchored_by_mag: false,
             timers: Timers::SHORT,
@@ -162,6 +176,23 @@ impl Layout {
             0,
             index as u16 + 1,
         ))
+    }
+
+    /// Address of a node on the IPv4 network.
+    #[must_use]
+    pub fn ipv4_address(&self, node: NodeIndex) -> Ipv4Addr {
+        nat::addresses_of(node).0
+    }
+
+    /// Address of the NAT before a node.
+    #[must_use]
+    pub fn nat_address(&self, node: NodeIndex) -> Ipv4Addr {
+        nat::addresses_of(node).1
+    }
+
+    /// The node that has an address on the IPv4 network.
+    pub(super) fn node_at(&self, address: Ipv4Addr) -> Option<NodeIndex> {
+        (0..self.lmas + self.mags).find(|node| self.ipv4_address(*node) == address)
     }
 
     /// The prefix that an LMA anchors; its HNPs are /64 of it.

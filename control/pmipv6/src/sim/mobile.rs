@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use super::attacker::Attack;
 use super::layout::MobileIndex;
 use super::liar::Lie;
 use super::network::{Micros, NodeIndex};
@@ -182,6 +183,20 @@ pub enum Operation {
         /// How long.
         for_us: Micros,
     },
+    /// An attacker acts on packets that go to a protected node, for a while.
+    Attack {
+        /// To whom.
+        node: NodeIndex,
+        /// How.
+        attack: Attack,
+        /// How long.
+        for_us: Micros,
+    },
+    /// The NAT before a node forgets its flows.
+    Rebind {
+        /// Which node.
+        node: NodeIndex,
+    },
     /// An operator takes a path down, at a node.
     PathRemove {
         /// Where.
@@ -194,13 +209,19 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// True for what no localized path could survive without a loss of its own making: crash, partition
-    /// and lies.
+    /// True for what no localized path could survive without a loss of its own making: crash, partition,
+    /// lies and messages held back.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(
             self,
-            Self::Crash { .. } | Self::Partition { .. } | Self::Lie { .. }
+            Self::Crash { .. }
+                | Self::Partition { .. }
+                | Self::Lie { .. }
+                | Self::Attack {
+                    attack: Attack::Delay,
+                    ..
+                }
         )
     }
 }

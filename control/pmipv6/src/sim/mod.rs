@@ -12,10 +12,15 @@
 //! Pure: no thread, no clock, no environment. The same schedule gives the same run, to the microsecond,
 //! so a failing seed is a failing test for ever.
 //!
+//! With ESP ([`Layout::protected`]) every message goes as octets through the boundary as it ships, and an
+//! attacker without keys sees, delays, replays, changes and forges packets. With IPv4 transport
+//! ([`Layout::ipv4_transport`]) some nodes are behind NATs that change their ports.
+//!
 //! Invariants: see [`ViolationKind`]. Read first: draft-loureiro-netext-pmipv6-ro-02 section 4,
 //! lr-ps section 3.2 (both MNs move at once).
 
 mod access;
+mod attacker;
 mod check;
 mod domain;
 mod engines;
@@ -23,10 +28,12 @@ mod event;
 mod failure;
 mod flow;
 mod forwarding;
+mod gate;
 mod grants;
 mod layout;
 mod liar;
 mod mobile;
+mod nat;
 mod network;
 mod node;
 mod output;
@@ -41,11 +48,13 @@ mod stranger;
 mod tests;
 mod trace;
 
+pub use attacker::Attack;
 pub use check::{Violation, ViolationKind};
 pub use domain::{Domain, Stats};
 pub use engines::{engine, lma_config, mag_config};
 pub use flow::host_in;
 pub use forwarding::{Bound, Forwarding, Inconsistency, PairKey, Usage, homes_of};
+pub use gate::GateFault;
 pub use layout::{ACCESS_PORT, Build, Layout, MobileIndex, Role, Timers};
 pub use liar::Lie;
 pub use mobile::{Mobile, Operation, Talk, Tally};

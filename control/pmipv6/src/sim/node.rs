@@ -5,9 +5,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::esp::Saved;
 use crate::io::{Engine, Entry, UpdateNumber};
 
 use super::forwarding::{Forwarding, Inconsistency, PairKey, Usage, homes_of};
+use super::gate::Gate;
 use super::layout::Role;
 use super::network::{Micros, SECOND};
 use super::rng::Rng;
@@ -218,6 +220,10 @@ pub struct Node {
     pub dataplane: Dataplane,
     /// How far its wall clock is ahead of the slowest.
     pub(super) clock_ahead_us: Micros,
+    /// Its protection, while it runs.
+    pub(super) gate: Option<Gate>,
+    /// Sequence numbers as its last run left them.
+    pub(super) stored: Saved,
     /// When the next timeout is to be handed in.
     pub(super) wake_at: Option<Micros>,
     /// Timeouts handed in at this very time: an engine that does not use up its deadline is stuck.

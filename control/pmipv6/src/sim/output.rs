@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::io::{Input, Output};
+use crate::io::{Input, Output, Via};
 use crate::wire::Message;
 
 use super::check::ViolationKind;
 use super::domain::Domain;
 use super::event::Event;
+use super::gate::Handling;
 use super::network::{Fate, NodeIndex};
 use super::trace::{describe, name_of, title};
 
@@ -18,9 +19,9 @@ impl Domain<'_> {
             Output::Send {
                 source,
                 destination,
+                via,
                 message,
-                ..
-            } => self.send(node, source, destination, message),
+            } => self.send(node, source, destination, via, message),
             Output::Program { number, entry } => self.program(node, number, entry),
             Output::Reply { token, result } => self.reply(node, token, result),
             Output::Notify(event) => self.notify_operator(node, event),
@@ -51,7 +52,14 @@ impl Domain<'_> {
         }
     }
 
-    fn send(&mut self, from: NodeIndex, source: IpAddr, destination: IpAddr, message: Message) {
+    fn send(
+        &mut self,
+        from: NodeIndex,
+        source: IpAddr,
+        destination: IpAddr,
+        via: Via,
+        message: Message,
+    ) {
         self.stirred_at = self.now;
         *self.stats.messages.entry(title(&message)).or_default() += 1;
         if source != self.nodes[from].address {
@@ -63,11 +71,25 @@ impl Domain<'_> {
         self.check_promise(from, destination, &message);
         self.grants.seen(from, &message, self.now, &self.layout);
         let message = self.as_told(from, message);
-        let Some(to) = self.addresses.get(&destination).copied() else {
+        let way = self.way_of_message(from, destination, via);
+        let Some((to, source, came)) = way else {
             self.stats.messages_astray += 1;
             return self.trace_message(from, destination, &message, " (nobody there)");
         };
-        let fate = self.network.send_message(self.now, from, to);
+        let packet = match self.layout.protected {
+            true => match self.seal(from, to, (via, source, came), &message) {
+                Some(packet) => Some(packet),
+                None => return,
+            },
+            false => None,
+        };
+        let held = packet
+            .as_ref()
+            .and_then(|packet| self.attacker_sees(packet));
+        let fate = match (self.network.send_message(self.now, from, to), held) {
+            (Fate::Arrives(..), Some(at)) => Fate::Arrives(at, None),
+            (fate, _) => fate,
+        };
         let remark = match fate {
             Fate::Lost => " LOST",
             Fate::Partitioned => " CUT OFF",
@@ -82,14 +104,20 @@ impl Domain<'_> {
         let message = Rc::new(message);
         for at in std::iter::once(first).chain(second) {
             let message = Rc::clone(&message);
-            self.at(
-                at,
-                Event::Message {
+            let event = match &packet {
+                Some(packet) => Event::Sealed {
+                    packet: Rc::clone(packet),
+                    handling: Handling::AsItWas,
+                },
+                None => Event::Message {
                     to,
                     source,
+                    via: came,
+                    from: Some(from),
                     message,
                 },
-            );
+            };
+            self.at(at, event);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A user packet's walk through the modelled forwarding state, hop by hop, each hop's state read when
 //! the packet gets there.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddrV4};
 
 use ipnet::IpNet;
 
@@ -18,6 +18,8 @@ pub enum Arrival {
     Access(Link),
     /// Out of a tunnel, from this outer source.
     Tunnel(IpAddr),
+    /// Out of a tunnel over IPv4, from this address and port.
+    Tunnel4(SocketAddrV4),
     /// From the network side, not in a tunnel.
     Network,
 }
@@ -93,6 +95,8 @@ pub fn at_mag(table: &mut Forwarding, arrival: Arrival, from: IpNet, to: IpNet) 
     match arrival {
         Arrival::Access(link) => uplink(table, link, from, to),
         Arrival::Tunnel(outer) => downlink(table, outer, from, to),
+        // From nobody that is known.
+        Arrival::Tunnel4(_) => Verdict::Drop(Loss::TunnelSource),
         Arrival::Network => Verdict::Drop(Loss::NoRoute),
     }
 }
@@ -141,6 +145,9 @@ fn downlink(table: &mut Forwarding, outer: IpAddr, from: IpNet, to: IpNet) -> Ve
 /// What an LMA does with a packet. The pair is to be reported when the verdict forwards a packet that
 /// came out of a tunnel toward a mobile destination: see [`is_mobile`].
 pub fn at_lma(table: &Forwarding, arrival: Arrival, from: IpNet, to: IpNet) -> Verdict {
+    if let Arrival::Tunnel4(_) = arrival {
+        return Verdict::Drop(Loss::TunnelSource);
+    }
     if let Arrival::Tunnel(outer) = arrival {
         match table.bound.get(&from) {
             Some(bound) if bound.suspended => return Verdict::Drop(Loss::Suspended),

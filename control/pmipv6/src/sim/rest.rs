@@ -9,6 +9,7 @@ use super::check::ViolationKind;
 use super::domain::Domain;
 use super::forwarding::Forwarding;
 use super::layout::{MobileIndex, Role};
+use super::mobile::Talk;
 use super::network::SECOND;
 use super::packet::Fate;
 
@@ -134,11 +135,20 @@ impl Domain<'_> {
                 let (a, b) = (talk.source + 1, talk.destination + 1);
                 let kind = match talk.last? {
                     Fate::Lost(_) => ViolationKind::StillLosing,
-                    Fate::Delivered { localized: false } => ViolationKind::NotLocalized,
+                    Fate::Delivered { localized: false } if !self.behind_nat(talk) => {
+                        ViolationKind::NotLocalized
+                    }
                     _ => return None,
                 };
                 Some((kind, format!("MN{a}->MN{b}: {:?}", talk.last)))
             })
+    }
+
+    /// A MAG behind a NAT cannot be spoken to before it has spoken itself (HL-28).
+    fn behind_nat(&self, talk: &Talk) -> bool {
+        let ends = [talk.source, talk.destination].into_iter();
+        ends.filter_map(|end| self.mobiles[end].place)
+            .any(|mag| self.layout.behind_nat.contains(&mag))
     }
 
     /// Everybody has left and every lifetime is over: nothing may be left.

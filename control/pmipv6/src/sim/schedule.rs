@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::attacker::Attack;
 use super::check::{Violation, ViolationKind};
 use super::domain::{Domain, Stats};
 use super::layout::{Build, Layout, MobileIndex, Timers};
 use super::liar::Lie;
 use super::mobile::{Operation, Tally};
+use super::nat::KEEPALIVE_S;
 use super::network::{Faults, Micros, NodeIndex, SECOND};
 use super::rng::Rng;
 use super::stranger::Forgery;
@@ -98,6 +100,10 @@ impl Schedule {
         if failures && more.chance(300_000) {
             schedule.tell_lies(&mut more);
         }
+        // Of a stream of its own again.
+        let mut more = Rng::new(seed).fork(0xe5b0);
+        schedule.put_on_ipv4(&mut more);
+        schedule.protect(&mut more);
         schedule.operations.sort_by_key(|(at, _)| *at);
         schedule
     }
@@ -124,6 +130,49 @@ impl Schedule {
                 for_us: rng.range(SECOND, 30 * SECOND),
             };
             self.operations.push((ARRIVALS + rng.range(0, ACTIVE), lie));
+        }
+    }
+
+    /// Some domains are on IPv4, with NATs that forget.
+    fn put_on_ipv4(&mut self, rng: &mut Rng) {
+        if !rng.chance(200_000) {
+            return;
+        }
+        self.layout.ipv4_transport = true;
+        let nodes = self.layout.lmas..self.layout.lmas + self.layout.mags;
+        self.layout.behind_nat = nodes.filter(|_| rng.chance(400_000)).collect();
+        let behind = self.layout.behind_nat.clone();
+        for _ in 0..rng.range(0, 5) {
+            let Some(node) = behind.get(rng.index(behind.len())).copied() else {
+                return;
+            };
+            let at = ARRIVALS + rng.range(0, ACTIVE);
+            self.operations.push((at, Operation::Rebind { node }));
+        }
+    }
+
+    /// Some domains are protected, and attacked.
+    fn protect(&mut self, rng: &mut Rng) {
+        if !rng.chance(300_000) {
+            return;
+        }
+        self.layout.protected = true;
+        for _ in 0..rng.range(0, 6) {
+            let attack = Operation::Attack {
+                node: rng.index(self.layout.lmas + self.layout.mags),
+                attack: Attack::ALL[rng.index(Attack::ALL.len())],
+                for_us: rng.range(SECOND, 20 * SECOND),
+            };
+            self.operations
+                .push((rng.range(0, ARRIVALS + ACTIVE), attack));
+        }
+    }
+
+    /// Until a NAT that forgot is crossed again.
+    fn nat_bound(&self) -> Micros {
+        match self.layout.behind_nat.is_empty() {
+            true => 0,
+            false => (Micros::from(KEEPALIVE_S) + 2) * SECOND,
         }
     }
 
@@ -214,7 +263,7 @@ impl Schedule {
     pub fn blackhole_bound(&self) -> Micros {
         let timers = &self.layout.timers;
         if self.is_calm() && !self.is_hasty() {
-            return CALM_BOUND;
+            return CALM_BOUND + self.nat_bound();
         }
         // A MAG that has not noticed that its MN has gone sends a PBU again (RFC 5213 sections 5.5, 6.9.4) and
         // so takes the binding; an LMA that lost its bindings gets them back when they are extended.

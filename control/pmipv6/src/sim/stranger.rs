@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use ipnet::IpNet;
 
+use crate::io::Via;
 use crate::wire::message::{BindingUpdate, RoKind, RoRequest};
 use crate::wire::{Message, MobilityOption};
 
@@ -15,6 +16,9 @@ use super::network::NodeIndex;
 
 /// The stranger's address.
 pub const STRANGER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, 0, 0, 0, 0, 1);
+
+/// Lifetime of forged paths, seconds; of forged bindings, in units of 4 seconds.
+pub(super) const LIFETIMES: (u16, u16) = (300, 100);
 
 /// What a stranger tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,16 +56,8 @@ impl Domain<'_> {
         destination: MobileIndex,
         forgery: Forgery,
     ) {
-        let Some((from, other)) = self.common_homes(source, destination) else {
+        let Some(message) = self.forgery(STRANGER, source, destination, forgery, LIFETIMES) else {
             return;
-        };
-        let now = self.io_now();
-        let timestamp = (now.wall.as_secs() + 1) << 16;
-        let message = match forgery {
-            Forgery::Path(kind) => ro(kind, 300, from, other, timestamp),
-            Forgery::TearDown(kind) => ro(kind, 0, from, other, timestamp),
-            Forgery::Register => self.proxy_binding_update(source, 100, from, timestamp),
-            Forgery::Deregister => self.proxy_binding_update(source, 0, from, timestamp),
         };
         let delay = self.rng_mobile.range(500, 5_000);
         self.after(
@@ -69,9 +65,31 @@ impl Domain<'_> {
             Event::Message {
                 to,
                 source: IpAddr::V6(STRANGER),
+                via: Via::Ipv6,
+                from: None,
                 message: Rc::new(message),
             },
         );
+    }
+
+    /// What somebody says who calls itself the MAG `mag`.
+    pub(super) fn forgery(
+        &self,
+        mag: Ipv6Addr,
+        source: MobileIndex,
+        destination: MobileIndex,
+        forgery: Forgery,
+        (path_s, binding): (u16, u16),
+    ) -> Option<Message> {
+        let (from, other) = self.common_homes(source, destination)?;
+        let now = self.io_now();
+        let timestamp = (now.wall.as_secs() + 1) << 16;
+        Some(match forgery {
+            Forgery::Path(kind) => ro(mag, kind, path_s, from, other, timestamp),
+            Forgery::TearDown(kind) => ro(mag, kind, 0, from, other, timestamp),
+            Forgery::Register => self.proxy_binding_update(source, binding, from, timestamp),
+            Forgery::Deregister => self.proxy_binding_update(source, 0, from, timestamp),
+        })
     }
 
     fn proxy_binding_update(
@@ -100,9 +118,16 @@ impl Domain<'_> {
     }
 }
 
-fn ro(kind: RoKind, lifetime: u16, from: IpNet, to: IpNet, timestamp: u64) -> Message {
+fn ro(
+    mag: Ipv6Addr,
+    kind: RoKind,
+    lifetime: u16,
+    from: IpNet,
+    to: IpNet,
+    timestamp: u64,
+) -> Message {
     let mut options: Vec<MobilityOption> = [from, to].into_iter().filter_map(home_option).collect();
-    options.push(MobilityOption::MagIpv6Address(STRANGER));
+    options.push(MobilityOption::MagIpv6Address(mag));
     options.push(MobilityOption::Timestamp(timestamp));
     Message::RoRequest(RoRequest {
         kind,
