@@ -1,6 +1,7 @@
 //! The joint against workers that lag, with rings that fill.
 
 mod hand_back;
+mod reach;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::MobileAccessGateway;
 use super::state::{State, Timer};
 use crate::io::Event;
-use crate::path::{PathId, Pulse, Role};
+use crate::path::{Pulse, Role};
 use crate::wire::Message;
 use crate::wire::message::Heartbeat;
 
@@ -59,20 +59,12 @@ impl MobileAccessGateway {
         }
     }
 
-    /// The LMA knows nothing of our MNs any more: they are registered again, one after the other, and the
-    /// paths that it controlled end, because nobody there would follow their MNs.
+    /// The LMA knows nothing of our MNs any more: they are registered again, one after the other. Their
+    /// paths carry packets meanwhile, which the LMA could not; it refuses their next refresh, when it has
+    /// the bindings again (L-43), and controls what talks on from then.
     fn on_lma_restarted(&mut self, lma: IpAddr) {
         self.node.count("pmipv6.peer.restarted");
         self.node.notify(Event::PeerRestarted { peer: lma });
-        let controlled: Vec<PathId> = self
-            .paths
-            .iter()
-            .filter(|(_, path)| path.controller == Some(lma))
-            .map(|(id, _)| id)
-            .collect();
-        for id in controlled {
-            self.end_path(id, "controller-restarted");
-        }
         let first = Duration::from_millis(self.node.rng.next_u64() % RE_REGISTER_WITHIN_MS);
         let mut at = self.node.mono() + first;
         let registered = self

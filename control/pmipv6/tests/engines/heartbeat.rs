@@ -160,6 +160,11 @@ fn rfc5847_3_2_an_lma_that_lost_its_state_gets_every_mn_registered_again() {
     let bound = domain.table("lma1").bound;
     assert_eq!(bound[&home(&one)], Some(address("mag1")));
     assert_eq!(bound[&home(&other)], Some(address("mag2")));
+    // Packets went on by the path while the LMA had no bindings; it refuses the refresh afterwards.
+    assert!(!domain.table("mag1").send.is_empty() && !domain.table("mag2").send.is_empty());
+    domain.carry("mag1", home(&one), home(&other), 1);
+    domain.carry("mag2", home(&other), home(&one), 1);
+    domain.seconds(300);
     assert!(domain.table("mag1").has_no_path() && domain.table("mag2").has_no_path());
     let restarted = Event::PeerRestarted {
         peer: address("lma1"),
