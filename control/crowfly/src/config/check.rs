@@ -353,6 +353,7 @@ impl Check<'_> {
         }
         let peers = mag.peer_mags.iter().map(|peer| peer.0);
         self.listed_once(&path.key("peer_mags"), peers);
+        self.dhcp_servers(mag, &path.key("dhcp_servers"));
         self.lifetime(path.key("binding_lifetime_s"), mag.binding_lifetime_s);
         if mag.max_bindack_timeout_ms < mag.initial_bindack_timeout_ms {
             let reason = "less than initial_bindack_timeout_ms";

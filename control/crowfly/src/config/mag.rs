@@ -61,6 +61,12 @@ pub struct Mag {
     #[serde(default)]
     #[schemars(length(max = 8))]
     pub dhcp_dns_servers: Vec<Ipv4Addr>,
+    /// DHCP servers that the messages of mobile nodes are relayed to where the LMA says that the MAG is a relay
+    /// agent (RFC 5844 section 3.4.2); reached directly, from an IPv4 address of a transport port. None: such
+    /// messages are dropped.
+    #[serde(default)]
+    #[schemars(length(max = 4))]
+    pub dhcp_servers: Vec<Ipv4Addr>,
 }
 
 /// Router Advertisements on access links (RFC 4861 section 6.2.1, RFC 5213 section 6.9.2). The prefixes'

@@ -66,8 +66,15 @@ counters! {
     drop_dhcp_other_server = "net.drop.dhcp-other-server",
     /// DHCP for an address that the client has declined just now.
     drop_dhcp_declined = "net.drop.dhcp-declined",
-    /// DHCP for a relay agent, which this version is not.
+    /// DHCP to be relayed, with no server configured.
     drop_dhcp_no_relay = "net.drop.dhcp-no-relay",
+    /// DHCP to be relayed that has passed too many relay agents (RFC 1542 section 4.1.1).
+    drop_dhcp_hops = "net.drop.dhcp-hops",
+    /// DHCP from a server that is not configured, or not to the relay agent.
+    drop_dhcp_foreign_server = "net.drop.dhcp-foreign-server",
+    /// DHCP of a server that gives an MN another address than that of its binding (RFC 5844 section 3.4.2), or
+    /// an address to nobody who is attached.
+    drop_dhcp_foreign_offer = "net.drop.dhcp-foreign-offer",
     /// ARP or DHCP of one MN beyond the rate that is answered.
     drop_access_rate = "net.drop.access-rate-limit",
     /// Link beyond the bound on advertised links.
@@ -104,6 +111,8 @@ counters! {
     tx_arp_reply = "net.tx.arp-reply",
     /// ARP requests sent to neighbours on transport and network ports.
     tx_arp_request = "net.tx.arp-request",
+    /// DHCP messages of MNs relayed, once for each server.
+    tx_dhcp_relayed = "net.tx.dhcp-relayed",
     /// DHCPOFFER sent.
     tx_dhcp_offer = "net.tx.dhcp-offer",
     /// DHCPACK sent.

@@ -95,6 +95,8 @@ pub struct NetConfig {
     pub unreachability_detection: Duration,
     /// Domain name servers that MNs are told of by DHCP.
     pub dns_servers: Vec<Ipv4Addr>,
+    /// DHCP servers that MNs' messages are relayed to.
+    pub dhcp_servers: Vec<Ipv4Addr>,
     /// LMA: ICMP errors about packets from a tunnel go back into it. A MAG's anchor would refuse them:
     /// their source is no home.
     pub answer_into_tunnels: bool,

@@ -43,7 +43,7 @@ impl Net {
                 return self.receive_access_ipv4(now, envelope, payload, out);
             }
             ETHERTYPE_ARP => return self.receive_arp(now, envelope, payload, out),
-            ETHERTYPE_IPV4 => return self.receive_ipv4(envelope, payload, out),
+            ETHERTYPE_IPV4 => return self.receive_ipv4(now, envelope, payload, out),
             _ => {}
         }
         if ethertype != ETHERTYPE_IPV6 {

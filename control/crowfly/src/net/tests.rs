@@ -69,6 +69,7 @@ pub(super) fn net() -> Net {
         },
         unreachability_detection: Duration::from_secs(30),
         dns_servers: vec!["192.0.2.53".parse().unwrap()],
+        dhcp_servers: Vec::new(),
         answer_into_tunnels: false,
     })
 }

@@ -8,13 +8,16 @@
 //!   ICMPv4 ──▶ echo
 //!   UDP 5436 ──▶ first nibble 3: Mobility Header      (Via::Ipv4)
 //!   UDP 4191 ──▶ first nibble 6: IPv6 ──▶ its header  (Via::Nat)
+//!   UDP 67 ──▶ a DHCP server's answer to the relay agent (access4)
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use pmipv6::io::Via;
-use smoltcp::wire::{ArpOperation, ArpPacket, ArpRepr, EthernetAddress, IpProtocol, Ipv4Repr};
+use smoltcp::wire::{
+    ArpOperation, ArpPacket, ArpRepr, DHCP_SERVER_PORT, EthernetAddress, IpProtocol, Ipv4Repr,
+};
 
 use super::access4::ETHERTYPE_ARP;
 use super::frame::{Envelope, IPV6_LEN, build_ipv6, close, ipv6};
@@ -135,6 +138,7 @@ impl Net {
     /// An IPv4 packet to the box itself from a port without mobile nodes.
     pub(super) fn receive_ipv4(
         &mut self,
+        now: Duration,
         envelope: Envelope,
         payload: &[u8],
         out: &mut Vec<Action>,
@@ -155,6 +159,9 @@ impl Net {
             ESP => self.counters.drop_esp_over_ipv4 += 1,
             _ if header.next_header == IpProtocol::Icmp => {
                 self.receive_icmpv4(envelope, &header, data, out);
+            }
+            _ if header.next_header == IpProtocol::Udp && is_to_relay_agent(data) => {
+                self.receive_dhcp_reply(now, &header, data, out);
             }
             _ if header.next_header == IpProtocol::Udp => {
                 self.receive_udp(header.src_addr, header.dst_addr, data, out);
@@ -308,6 +315,14 @@ impl Net {
             .next()
     }
 
+    /// Our IPv4 address towards a remote one.
+    pub(super) fn ipv4_source_towards(&self, remote: Ipv4Addr) -> Option<Ipv4Addr> {
+        let (port, IpAddr::V4(next)) = self.route_ipv4(remote)? else {
+            return None;
+        };
+        self.port(port)?.ipv4_towards(next)
+    }
+
     fn is_own_ipv4(&self, address: Ipv4Addr) -> bool {
         self.config.ports.iter().any(|port| port.has_ipv4(address))
     }
@@ -321,6 +336,11 @@ fn in_ipv6(source: IpAddr, destination: IpAddr, octets: &[u8]) -> Option<Vec<u8>
     };
     let protocol = IpProtocol::from(MOBILITY_HEADER);
     build_ipv6(source, destination, protocol, HOP_LIMIT, octets)
+}
+
+/// To the port of DHCP servers, which is the relay agents' too (RFC 1542 section 4.1.2).
+fn is_to_relay_agent(datagram: &[u8]) -> bool {
+    datagram.get(2..4) == Some(&DHCP_SERVER_PORT.to_be_bytes())
 }
 
 fn is_unicast(address: Ipv4Addr) -> bool {

@@ -392,6 +392,11 @@ pub(super) fn net(config: &Config, probed: &[Probed]) -> NetConfig {
             .as_ref()
             .map(|mag| mag.dhcp_dns_servers.clone())
             .unwrap_or_default(),
+        dhcp_servers: config
+            .mag
+            .as_ref()
+            .map(|mag| mag.dhcp_servers.clone())
+            .unwrap_or_default(),
         unreachability_detection: Duration::from_secs(
             config
                 .mag

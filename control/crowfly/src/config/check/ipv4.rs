@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::super::locate::KeyPath;
-use super::{Check, Lma, home_prefix_problem};
+use super::{Check, Lma, Mag, Port, PortRole, home_prefix_problem, transport4};
 
 /// Longest prefix of a home subnet: its default router and a mobile node fit in, beside the network's
 /// and the broadcast address.
@@ -42,6 +42,34 @@ impl Check<'_> {
                     self.complain(path, format!("{router} is no host's address in {pool}"));
                 }
                 Some(_) => {}
+            }
+        }
+    }
+
+    /// A relay agent reaches its servers directly, and is reached by them.
+    pub(super) fn dhcp_servers(&mut self, mag: &Mag, path: &KeyPath) {
+        for (index, server) in mag.dhcp_servers.iter().enumerate() {
+            let path = path.index(index);
+            let ports = &self.config.ports;
+            let mut transport = ports.iter().filter(|port| port.has(PortRole::Transport));
+            let reachable = transport.any(|port| {
+                let routed = port.gateway4.is_some() || port.on_link((*server).into());
+                routed && port.ipv4().next().is_some()
+            });
+            if let Some(reason) = transport4::ipv4_problem(*server) {
+                self.complain(path, reason);
+            } else if mag.dhcp_servers[..index].contains(server) {
+                self.complain(path, "stands here twice");
+            } else if ports
+                .iter()
+                .flat_map(Port::ipv4)
+                .any(|own| own.addr() == *server)
+            {
+                self.complain(path, "this is the node's own address");
+            } else if !reachable {
+                let reason =
+                    "no transport port reaches it: in no on-link IPv4 prefix, and no gateway4";
+                self.complain(path, reason);
             }
         }
     }

@@ -45,6 +45,25 @@ fn l_64_the_local_address_is_the_one_on_the_peers_link_or_the_gateways() {
 }
 
 #[test]
+fn rfc5844_a_dhcp_server_that_the_relay_agent_cannot_reach_is_refused() {
+    let relaying = |value: Value, servers: Value| with(value, "/mag/dhcp_servers", servers);
+    let config = parse(&relaying(mag4(), json!(["198.51.100.67"]))).unwrap();
+    assert_eq!(config.mag.unwrap().dhcp_servers.len(), 1);
+    let nowhere = "no transport port reaches it";
+    for (value, server, reason) in [
+        (mag4(), "192.0.2.67", nowhere),
+        (mag(), "198.51.100.67", nowhere),
+        (mag4(), "198.51.100.11", "own address"),
+        (mag4(), "255.255.255.255", "not a unicast address"),
+    ] {
+        let value = relaying(value, json!([server]));
+        refused(&value, "mag.dhcp_servers[0]", reason);
+    }
+    let twice = relaying(mag4(), json!(["198.51.100.67", "198.51.100.67"]));
+    refused(&twice, "mag.dhcp_servers[1]", "stands here twice");
+}
+
+#[test]
 fn ipv4_transport_that_cannot_work_is_refused() {
     let at = |key: &str| format!("ipv4_transport.peers[0].{key}");
     for (key, new, reason) in [

@@ -13,11 +13,11 @@ use super::Ipv4Config;
 use super::lease::Answer;
 
 /// Magic cookie in front of the options (RFC 2131 section 3).
-const MAGIC: u32 = 0x6382_5363;
+pub(super) const MAGIC: u32 = 0x6382_5363;
 /// Octets of a message without options: the fixed part and the cookie.
-const FIXED_LEN: usize = 240;
+pub(super) const FIXED_LEN: usize = 240;
 /// Shortest message that every client takes (RFC 1542 section 2.1).
-const MIN_LEN: usize = 300;
+pub(super) const MIN_LEN: usize = 300;
 /// Octets of a UDP header.
 const UDP_LEN: usize = 8;
 /// Octets of an IPv4 header without options.
@@ -26,14 +26,14 @@ const IPV4_LEN: usize = 20;
 const TTL: u8 = 64;
 
 /// Option numbers (RFC 2132).
-mod option {
+pub(super) mod option {
     pub(super) const SUBNET_MASK: u8 = 1;
     pub(super) const ROUTER: u8 = 3;
     pub(super) const DOMAIN_NAME_SERVER: u8 = 6;
     pub(super) const INTERFACE_MTU: u8 = 26;
-    pub(super) const REQUESTED_ADDRESS: u8 = 50;
+    pub(in super::super) const REQUESTED_ADDRESS: u8 = 50;
     pub(super) const LEASE_TIME: u8 = 51;
-    pub(super) const MESSAGE_TYPE: u8 = 53;
+    pub(in super::super) const MESSAGE_TYPE: u8 = 53;
     pub(super) const SERVER_IDENTIFIER: u8 = 54;
     pub(super) const RENEWAL_TIME: u8 = 58;
     pub(super) const REBINDING_TIME: u8 = 59;
@@ -234,7 +234,7 @@ fn emit(request: &Request, answer: Answer, given: Ipv4Addr, options: &[(u8, Vec<
 }
 
 /// UDP from server to client in IPv4.
-fn packet(source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Vec<u8> {
+pub(super) fn packet(source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Vec<u8> {
     let udp_len = UDP_LEN + payload.len();
     let mut octets = vec![0; IPV4_LEN + udp_len];
     let repr = Ipv4Repr {

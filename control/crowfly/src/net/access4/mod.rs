@@ -1,6 +1,6 @@
 //! IPv4 on access links: what a registered MN with an IPv4 home address finds there (RFC 5844
 //! section 3.4): a default router that answers ARP (RFC 826), and a DHCP server (RFC 2131) that gives it
-//! that address and no other.
+//! that address and no other, or a relay agent to a server that is held to it.
 //!
 //! The link is point-to-point by definition (RFC 5213 section 6.3): the MN is known by port, VLAN and
 //! link-layer address, everything goes to that link-layer address alone, and everybody else who asks is
@@ -10,11 +10,13 @@
 //! ```text
 //!   ARP request ──▶ arp      target: the default router, or any other of the home subnet ──▶ ARP reply
 //!   DHCP ──▶ message ──▶ lease     DISCOVER ──▶ OFFER, REQUEST ──▶ ACK or NAK, INFORM ──▶ ACK
+//!                    └▶ relay     to each server, and back
 //! ```
 
 mod arp;
 mod lease;
 mod message;
+mod relay;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,7 @@ use super::icmp::TokenBucket;
 use super::{Action, Counters, Net};
 use lease::{Answer, Lease};
 use message::{Datagram, Request};
+use relay::Reply;
 
 /// EtherType of ARP.
 pub(super) const ETHERTYPE_ARP: u16 = 0x0806;
@@ -68,8 +71,20 @@ enum Refused {
     ForeignClient,
     OtherServer,
     Declined,
-    NoRelay,
+    Hops,
     RateLimit,
+}
+
+/// What a DHCP message of an MN brings about.
+#[derive(Debug)]
+enum Outcome {
+    /// Its answer, and the IPv4 packet that carries it.
+    Answered(Answer, Option<Vec<u8>>),
+    /// It goes to the servers.
+    Relayed {
+        message: Vec<u8>,
+        service: Ipv4Service,
+    },
 }
 
 #[derive(Debug)]
@@ -87,6 +102,8 @@ struct ServedLink {
 pub(super) struct Ipv4Links {
     config: Ipv4Config,
     links: HashMap<Link, ServedLink>,
+    /// The link where a home address is served.
+    by_address: HashMap<Ipv4Addr, Link>,
     capacity: usize,
     /// The last message of each of the links that are not served yet; the oldest first.
     early: VecDeque<Early>,
@@ -105,6 +122,7 @@ impl Ipv4Links {
         Self {
             config,
             links: HashMap::new(),
+            by_address: HashMap::new(),
             capacity,
             early: VecDeque::new(),
         }
@@ -139,7 +157,11 @@ impl Ipv4Links {
             lease: Lease::default(),
             rate: TokenBucket::limited(ANSWERS_PER_S, BURST),
         };
-        self.links.insert(link, served);
+        let address = served.service.address;
+        if let Some(old) = self.links.insert(link, served) {
+            self.forget_address(old.service.address, link);
+        }
+        self.by_address.insert(address, link);
         true
     }
 
@@ -147,6 +169,13 @@ impl Ipv4Links {
         let serves = |served: &ServedLink| served.service.address == address;
         if self.links.get(&link).is_some_and(serves) {
             self.links.remove(&link);
+            self.forget_address(address, link);
+        }
+    }
+
+    fn forget_address(&mut self, address: Ipv4Addr, link: Link) {
+        if self.by_address.get(&address) == Some(&link) {
+            self.by_address.remove(&address);
         }
     }
 
@@ -213,27 +242,38 @@ impl Ipv4Links {
         Ok(Some(query.reply(config.mac)))
     }
 
-    /// What a DHCP message brings about: its answer, and the IPv4 packet that carries it.
+    /// The link that a server's message goes to, and the IPv4 packet that carries it there.
+    fn relay_back(&self, now: Duration, reply: &Reply) -> Option<(Link, Vec<u8>)> {
+        let link = *self.by_address.get(&reply.address)?;
+        let served = self.links.get(&link).filter(|served| now < served.until)?;
+        let right = served.service.dhcp == DhcpMode::Relay && link.mac.0 == reply.client_mac;
+        right.then(|| (link, reply.packet(&served.service)))
+    }
+
+    /// What a DHCP message brings about.
     fn dhcp(
         &mut self,
         now: Duration,
         envelope: &Envelope,
         payload: &[u8],
-    ) -> Result<(Request, Answer, Option<Vec<u8>>), Refused> {
+    ) -> Result<(Request, Outcome), Refused> {
         let datagram = Datagram::parse(payload).ok_or(Refused::Malformed)?;
         let request = Request::parse(datagram.payload).ok_or(Refused::Malformed)?;
         if self.served(now, envelope).is_err() {
             self.wait(now, *envelope, payload);
         }
         let (config, served) = self.served(now, envelope)?;
-        if served.service.dhcp == DhcpMode::Relay {
-            return Err(Refused::NoRelay);
-        }
         if request.client_mac != envelope.source {
             return Err(Refused::ForeignClient);
         }
         if !served.rate.take(now) {
             return Err(Refused::RateLimit);
+        }
+        if served.service.dhcp == DhcpMode::Relay {
+            relay::check(&served.service, datagram.source, &request, datagram.payload)?;
+            let message = datagram.payload.to_vec();
+            let service = served.service;
+            return Ok((request, Outcome::Relayed { message, service }));
         }
         let between = (datagram.source, datagram.destination);
         let answer = served
@@ -242,7 +282,7 @@ impl Ipv4Links {
         let left_s = served.until.saturating_sub(now).as_secs();
         let left_s = u32::try_from(left_s).unwrap_or(u32::MAX);
         let reply = message::reply(&request, answer, &served.service, config, left_s);
-        Ok((request, answer, reply))
+        Ok((request, Outcome::Answered(answer, reply)))
     }
 }
 
@@ -303,8 +343,13 @@ impl Net {
     ) {
         let counters = &mut self.counters;
         match self.ipv4_links.dhcp(now, &envelope, payload) {
-            Ok((request, answer, reply)) => {
-                count(counters, request.kind, answer);
+            Ok((request, Outcome::Relayed { message, service })) => {
+                count_received(counters, request.kind);
+                self.relay(now, &request, &message, &service, out);
+            }
+            Ok((request, Outcome::Answered(answer, reply))) => {
+                count_received(counters, request.kind);
+                count_answer(counters, answer);
                 tracing::debug!(mac = %MacAddr(envelope.source), kind = ?request.kind, ?answer, "DHCP");
                 if let Some(packet) = reply {
                     self.answer_ipv4(envelope, ETHERTYPE_IPV4, &packet, out);
@@ -316,7 +361,7 @@ impl Net {
             }
             Err(Refused::OtherServer) => counters.drop_dhcp_other_server += 1,
             Err(Refused::Declined) => counters.drop_dhcp_declined += 1,
-            Err(Refused::NoRelay) => counters.drop_dhcp_no_relay += 1,
+            Err(Refused::Hops) => counters.drop_dhcp_hops += 1,
             Err(Refused::RateLimit) => counters.drop_access_rate += 1,
             Err(Refused::Malformed) => counters.drop_dhcp_malformed += 1,
         }
@@ -347,7 +392,7 @@ fn link_of(envelope: &Envelope) -> Link {
     }
 }
 
-fn count(counters: &mut Counters, kind: Kind, answer: Answer) {
+fn count_received(counters: &mut Counters, kind: Kind) {
     let received = match kind {
         Kind::Discover => &mut counters.rx_dhcp_discover,
         Kind::Decline => &mut counters.rx_dhcp_decline,
@@ -356,6 +401,9 @@ fn count(counters: &mut Counters, kind: Kind, answer: Answer) {
         _ => &mut counters.rx_dhcp_request,
     };
     *received += 1;
+}
+
+fn count_answer(counters: &mut Counters, answer: Answer) {
     match answer {
         Answer::Offer => counters.tx_dhcp_offer += 1,
         Answer::Lease | Answer::Inform => counters.tx_dhcp_ack += 1,

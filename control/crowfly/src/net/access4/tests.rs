@@ -1,5 +1,7 @@
 //! Frames of an MN in, frames to it out.
 
+mod relay;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -551,7 +553,7 @@ fn what_no_client_can_send_is_a_counted_drop() {
 }
 
 #[test]
-fn rfc5844_without_the_s_flag_we_are_no_server() {
+fn rfc5844_without_the_s_flag_and_without_servers_we_are_neither_server_nor_relay() {
     let mut net = net();
     let relay = Ipv4Service {
         dhcp: DhcpMode::Relay,
