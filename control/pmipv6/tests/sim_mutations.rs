@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use pmipv6::io::{
-    BindingView, Engine, Entry, Input, MacAddr, Now, Output, PathView, PeerView, UpdateNumber,
+    BindingView, Engine, Entry, Input, MacAddr, Now, Output, PathView, PeerView, UpdateNumber, Via,
 };
 use pmipv6::sim::{Layout, NodeIndex, Role, Schedule, ViolationKind, engine, homes_in};
 use pmipv6::wire::message::RoKind;
-use pmipv6::wire::{Message, MobilityOption};
+use pmipv6::wire::{Message, MobilityOption, timestamp_from_duration};
 
 /// A breakage must be noticed within this many schedules.
-const SCHEDULES: u64 = 60;
+const SCHEDULES: usize = 60;
 
 /// What a breakage does with one output.
 enum Tampered {
@@ -23,6 +23,8 @@ enum Tampered {
 }
 
 trait Breakage {
+    /// What time it is.
+    fn now(&mut self, _: Now) {}
     fn output(&mut self, output: Output) -> Tampered {
         Tampered::Pass(output)
     }
@@ -109,6 +111,7 @@ impl<B: Breakage> Broken<B> {
 
 impl<B: Breakage> Engine for Broken<B> {
     fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        self.breakage.now(now);
         if let Input::Applied(number) = input {
             self.applied = number as usize;
         } else {
@@ -137,6 +140,16 @@ impl<B: Breakage> Engine for Broken<B> {
 
 /// Runs schedules with the breakage until one fails; it must fail for one of these reasons.
 fn notices<B: Breakage + 'static>(breakage: fn() -> B, at: Role, reasons: &[ViolationKind]) {
+    notices_among(|_| true, breakage, at, reasons);
+}
+
+/// The same, with those schedules alone whose domain is of a kind.
+fn notices_among<B: Breakage + 'static>(
+    of_kind: fn(&Layout) -> bool,
+    breakage: fn() -> B,
+    at: Role,
+    reasons: &[ViolationKind],
+) {
     let build = |layout: &Layout, node: NodeIndex, seed: u64| -> Box<dyn Engine> {
         let inner = engine(layout, node, seed);
         match layout.role(node).0 == at {
@@ -144,10 +157,12 @@ fn notices<B: Breakage + 'static>(breakage: fn() -> B, at: Role, reasons: &[Viol
             false => inner,
         }
     };
-    for seed in 0..SCHEDULES {
-        let outcome = Schedule::generate(seed).run(&build, false);
+    let schedules = (0..).map(Schedule::generate);
+    let schedules = schedules.filter(|schedule| of_kind(&schedule.layout));
+    for schedule in schedules.take(SCHEDULES) {
+        let outcome = schedule.run(&build, false);
         if let Some(violation) = outcome.violation {
-            println!("noticed by seed {seed}: {violation}");
+            println!("noticed by seed {}: {violation}", schedule.seed);
             assert!(reasons.contains(&violation.kind), "{violation}");
             return;
         }
@@ -399,4 +414,99 @@ impl Breakage for Impostor {
 #[test]
 fn a_node_that_speaks_with_another_address_is_noticed() {
     notices(|| Impostor, Role::Lma, &[ViolationKind::SourceAddress]);
+}
+
+struct IgnoresReach;
+impl Breakage for IgnoresReach {
+    fn output(&mut self, output: Output) -> Tampered {
+        match output {
+            Output::Program {
+                entry: Entry::Reach { .. },
+                ..
+            } => Tampered::Swallow,
+            other => Tampered::Pass(other),
+        }
+    }
+}
+
+#[test]
+fn l_65_a_node_whose_tunnels_do_not_follow_the_way_to_a_peer_is_noticed() {
+    for at in [Role::Lma, Role::Mag] {
+        let reasons = [ViolationKind::Blackhole, ViolationKind::StillLosing];
+        notices_among(
+            |layout| layout.ipv4_transport,
+            || IgnoresReach,
+            at,
+            &reasons,
+        );
+    }
+}
+
+/// Takes the first port of a NAT for its last.
+#[derive(Default)]
+struct KeepsTheFirstPort {
+    first: BTreeMap<IpAddr, Via>,
+}
+impl Breakage for KeepsTheFirstPort {
+    fn output(&mut self, mut output: Output) -> Tampered {
+        if let Output::Program {
+            entry: Entry::Reach { peer, via },
+            ..
+        } = &mut output
+            && matches!(via, Via::Nat { .. })
+        {
+            *via = *self.first.entry(*peer).or_insert(*via);
+        }
+        Tampered::Pass(output)
+    }
+}
+
+#[test]
+fn l_65_an_lma_that_does_not_follow_the_ports_of_a_nat_is_noticed() {
+    let reasons = [ViolationKind::Blackhole, ViolationKind::StillLosing];
+    let with_nat = |layout: &Layout| !layout.behind_nat.is_empty();
+    notices_among(with_nat, KeepsTheFirstPort::default, Role::Lma, &reasons);
+}
+
+/// Numbers its decisions by its own clock alone, wherever the other LMA's clock is (HL-16).
+#[derive(Default)]
+struct FollowsNoClock {
+    wall: Duration,
+}
+impl Breakage for FollowsNoClock {
+    fn now(&mut self, now: Now) {
+        self.wall = now.wall;
+    }
+    fn output(&mut self, mut output: Output) -> Tampered {
+        if let Output::Send {
+            message: Message::RoRequest(request),
+            ..
+        } = &mut output
+            && matches!(request.kind, RoKind::Init | RoKind::Trigger)
+        {
+            for option in &mut request.options {
+                if let MobilityOption::Timestamp(timestamp) = option {
+                    *timestamp = timestamp_from_duration(self.wall);
+                }
+            }
+        }
+        Tampered::Pass(output)
+    }
+}
+
+#[test]
+fn hl_16_an_lma_that_does_not_follow_the_clock_of_the_other_is_noticed() {
+    use ViolationKind::{
+        Blackhole, Controllers, NotLocalized, OrphanPath, StaleEntry, StillLosing,
+    };
+    let reasons = [
+        Blackhole,
+        Controllers,
+        NotLocalized,
+        OrphanPath,
+        StaleEntry,
+        StillLosing,
+    ];
+    let two_clocks = |layout: &Layout| layout.lmas > 1 && layout.skew_max_us > 0;
+    notices_among(two_clocks, FollowsNoClock::default, Role::Lma, &reasons);
 }

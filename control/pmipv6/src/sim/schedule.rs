@@ -157,14 +157,22 @@ impl Schedule {
             return;
         }
         self.layout.protected = true;
-        for _ in 0..rng.range(0, 6) {
-            let attack = Operation::Attack {
-                node: rng.index(self.layout.lmas + self.layout.mags),
-                attack: Attack::ALL[rng.index(Attack::ALL.len())],
-                for_us: rng.range(SECOND, 20 * SECOND),
+        for _ in 0..rng.range(0, 10) {
+            let node = rng.index(self.layout.lmas + self.layout.mags);
+            let attack = Attack::ALL[rng.index(Attack::ALL.len())];
+            // What comes to nothing may go on for long, also when all is healed.
+            let longest = match attack {
+                Attack::Delay => 20 * SECOND,
+                _ => 5 * ACTIVE,
             };
-            self.operations
-                .push((rng.range(0, ARRIVALS + ACTIVE), attack));
+            let for_us = rng.range(SECOND, longest);
+            let at = rng.range(0, ARRIVALS + ACTIVE);
+            let attack = Operation::Attack {
+                node,
+                attack,
+                for_us,
+            };
+            self.operations.push((at, attack));
         }
     }
 
