@@ -416,7 +416,8 @@ pub enum Entry {
         via: Via,
     },
     /// GRE keys (RFC 5845) of the tunnel of `home`, or, where `remote` is given, of the path between the
-    /// two. They take effect with the next entry that sets that tunnel or path, in one step with it.
+    /// two. They take effect with the next entry that sets that tunnel or path, in one step with it, and are
+    /// forgotten when `home` goes, or with the last half of the path.
     GreKeys {
         /// The MN's prefix or address; of a path, this side's home.
         home: IpNet,

@@ -130,8 +130,10 @@ impl MobileAccessGateway {
         match self.paths.get_mut(id) {
             Some(path) if path.sending => {
                 path.sending = false;
+                path.untell_keys();
                 if path.peer == own {
                     path.receiving = false;
+                    path.untell_keys();
                     self.program_halves(id, |from, to| Entry::PathLocalRemove { from, to });
                     return self.program_halves(id, |to, from| Entry::PathLocalRemove { from, to });
                 }
@@ -146,6 +148,7 @@ impl MobileAccessGateway {
         match self.paths.get_mut(id) {
             Some(path) if path.receiving => {
                 path.receiving = false;
+                path.untell_keys();
                 self.program_halves(id, |local, remote| Entry::PathReceiveRemove {
                     local,
                     remote,

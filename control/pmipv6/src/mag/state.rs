@@ -134,6 +134,13 @@ impl Path {
         }
     }
 
+    /// With its last half the keys of a path are forgotten, and those of the next are said anew.
+    pub(super) fn untell_keys(&mut self) {
+        if !self.sending && !self.receiving {
+            self.gre_told = None;
+        }
+    }
+
     pub(super) fn local_homes(&self) -> &[IpNet] {
         if self.local_is_source {
             &self.ends.source.homes
