@@ -96,10 +96,6 @@ impl Check<'_> {
                 self.complain(path, "this peer stands here twice");
             }
         }
-        if self.config.gre != super::Gre::Off {
-            let reason = "tunnels with GRE keys are not in this version; only \"off\" is";
-            self.complain(root("gre"), reason);
-        }
         if self.config.state_dir.as_os_str().is_empty() {
             self.complain(root("state_dir"), "empty: name a directory");
         }

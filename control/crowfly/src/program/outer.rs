@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use dataplane::Encapsulation;
+use dataplane::{Encapsulation, GreKeys};
 use pmipv6::io::Via;
 
 /// UDP port of data over IPv4 where it is forced into UDP (RFC 5844 section 4.1.3).
@@ -16,6 +16,12 @@ const IPV6_BYTES: u16 = 40;
 const IPV4_BYTES: u16 = 20;
 /// Octets of a UDP header.
 const UDP_BYTES: u16 = 8;
+
+/// Octets of a GRE header (RFC 2784), and of its key (RFC 2890).
+const GRE_BYTES: u16 = 4;
+const GRE_KEY_BYTES: u16 = 4;
+/// Octets of a TLV header, in front of GRE in UDP (RFC 5845 section 7).
+const TLV_BYTES: u16 = 4;
 
 /// Everything outside the packet that a tunnel carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,5 +70,17 @@ impl Outer {
                 overhead_bytes: IPV4_BYTES + UDP_BYTES,
             },
         }
+    }
+    /// The same with GRE behind it, if any.
+    pub(super) fn with_gre(mut self, gre: Option<GreKeys>) -> Self {
+        if let Some(keys) = gre {
+            let key = keys.send.map_or(0, |_| GRE_KEY_BYTES);
+            let tlv = match self.encapsulation {
+                Encapsulation::Ip => 0,
+                Encapsulation::Udp { .. } => TLV_BYTES,
+            };
+            self.overhead_bytes += tlv + GRE_BYTES + key;
+        }
+        self
     }
 }

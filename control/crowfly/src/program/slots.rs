@@ -76,10 +76,6 @@ impl<K: Eq + Hash> Slots<K> {
         Some(slot)
     }
 
-    pub(super) fn get(&self, key: &K) -> Option<u32> {
-        self.by_key.get(key).map(|counted| counted.slot)
-    }
-
     /// Every key with its slot.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, u32)> {
         self.by_key.iter().map(|(key, counted)| (key, counted.slot))
@@ -167,10 +163,8 @@ mod tests {
                 fresh: true
             })
         );
-        assert_eq!(
-            (slots.get(&"a"), slots.get(&"b"), slots.len()),
-            (None, Some(0), 1)
-        );
+        assert_eq!(slots.iter().collect::<Vec<_>>(), [(&"b", 0)]);
+        assert_eq!(slots.len(), 1);
     }
 
     #[test]

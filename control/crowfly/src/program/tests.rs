@@ -1,5 +1,6 @@
 //! The joint against workers that lag, with rings that fill.
 
+mod gre;
 mod hand_back;
 mod reach;
 
@@ -9,9 +10,11 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use dataplane::{HomeAction, NextHop, Numbered, PairAction, PathSlot, TunnelSlot, Update};
+use dataplane::{
+    HomeAction, NextHop, Numbered, PairAction, PathSlot, TunnelSlot, TunnelSpec, Update,
+};
 use ipnet::IpNet;
-use pmipv6::io::{Entry, Link, MacAddr};
+use pmipv6::io::{Entry, GreKeys, Link, MacAddr};
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +22,7 @@ use super::*;
 /// A worker's tables as the updates leave them, and a check of rule 3 at every step.
 #[derive(Debug, Default)]
 struct Tables {
-    tunnels: HashMap<u32, (IpAddr, Option<NextHop>)>,
+    tunnels: HashMap<u32, TunnelSpec>,
     links: HashMap<u32, (u16, [u8; 6])>,
     homes: HashMap<IpNet, HomeAction>,
     pairs: HashMap<(IpNet, IpNet), (PairAction, u32)>,
@@ -49,8 +52,7 @@ impl Tables {
     fn apply_one(&mut self, update: Update) {
         match update {
             Update::Tunnel { slot, tunnel } => {
-                self.tunnels
-                    .insert(slot.0, (tunnel.remote, tunnel.next_hop));
+                self.tunnels.insert(slot.0, tunnel);
             }
             Update::TunnelClear { slot } => assert!(self.tunnels.remove(&slot.0).is_some()),
             Update::Link { slot, link } => {
@@ -100,7 +102,7 @@ impl Tables {
     }
 
     fn home_view(&self, home: IpNet) -> Option<HomeView> {
-        let remote = |slot: u32| Some(self.tunnels[&slot].0);
+        let remote = |slot: u32| Some(self.tunnels[&slot].remote);
         self.homes.get(&home).map(|action| match action {
             HomeAction::Attached { link, lma } => (remote(lma.0), Some(self.links[&link.0])),
             HomeAction::Anchored { mag } => (remote(mag.0), None),
@@ -118,9 +120,34 @@ impl Tables {
                 PairAction::HandBackAccept { .. } => "accept",
             };
             let remotes = points_to(*action).into_iter();
-            let remotes = remotes.map(|slot| self.tunnels[&slot.0].0);
+            let remotes = remotes.map(|slot| self.tunnels[&slot.0].remote);
             (kind, remotes.collect())
         })
+    }
+}
+
+/// What GRE a tunnel has: the key that we receive with, and the one that we send with.
+type Gre = Option<(Option<u32>, Option<u32>)>;
+
+impl Tables {
+    fn gre(&self, slot: TunnelSlot) -> Gre {
+        let keys = self.tunnels[&slot.0].gre;
+        keys.map(|keys| (keys.receive, keys.send))
+    }
+
+    fn home_gre(&self, home: IpNet) -> Option<Gre> {
+        match self.homes.get(&home)? {
+            HomeAction::Attached { lma: slot, .. } | HomeAction::Anchored { mag: slot } => {
+                Some(self.gre(*slot))
+            }
+            HomeAction::Suspended | HomeAction::PeerAnchored => None,
+        }
+    }
+
+    fn pair_gre(&self, key: &(IpNet, IpNet)) -> Vec<Gre> {
+        let slots = self.pairs.get(key).map(|(action, _)| points_to(*action));
+        let slots = slots.unwrap_or_default().into_iter();
+        slots.map(|slot| self.gre(slot)).collect()
     }
 }
 
@@ -311,7 +338,8 @@ fn a_changed_next_hop_sets_the_tunnel_again() {
     program.set_next_hop(peer(1), None);
     program.set_next_hop(peer(2), Some(NEXT_HOP));
     worker.0.borrow_mut().apply(8);
-    assert_eq!(worker.0.borrow().tunnels[&0], (peer(1), None));
+    let tunnel = worker.0.borrow().tunnels[&0];
+    assert_eq!((tunnel.remote, tunnel.next_hop), (peer(1), None));
     assert_eq!(program.fanout().last(), 3, "no tunnel, no update");
 }
 
@@ -418,10 +446,17 @@ fn a_paths_count_does_not_fall_when_one_half_of_it_ends() {
 struct Model {
     homes: HashMap<IpNet, HomeView>,
     pairs: HashMap<(IpNet, IpNet), PairView>,
+    gre: gre::Model,
 }
 
 impl Model {
     fn apply(&mut self, entry: &Entry) {
+        self.apply_forwarding(entry);
+        let stands = |source, destination| self.pairs.get(&(source, destination)).map(|p| p.0);
+        self.gre.apply(entry, &stands);
+    }
+
+    fn apply_forwarding(&mut self, entry: &Entry) {
         match *entry {
             Entry::Attach { home, link, lma } => {
                 self.homes
@@ -490,7 +525,7 @@ impl Model {
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
-    (0..15u8, 1..5u8, 1..5u8, 1..5u8).prop_map(|(kind, a, b, p)| match kind {
+    (0..19u8, 1..5u8, 1..5u8, 1..5u8).prop_map(|(kind, a, b, p)| match kind {
         0 => Entry::Attach {
             home: home(a),
             link: link(b),
@@ -544,10 +579,12 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             destination: home(b),
             from: peer(p),
         },
-        _ => Entry::HandBackAcceptRemove {
+        14 => Entry::HandBackAcceptRemove {
             source: home(a),
             destination: home(b),
         },
+        15 | 16 => gre::any_keys(a, None, p),
+        _ => gre::any_keys(a, Some(b), p),
     })
 }
 
@@ -597,7 +634,8 @@ proptest! {
             for (key, view) in &model.pairs {
                 prop_assert_eq!(tables.pair_view(key), Some(view.clone()));
             }
-            let remotes: HashSet<IpAddr> = tables.tunnels.values().map(|tunnel| tunnel.0).collect();
+            model.gre.check(&tables)?;
+            let remotes: HashSet<IpAddr> = tables.tunnels.values().map(|tunnel| tunnel.remote).collect();
             prop_assert_eq!(&remotes, &hops.0, "tunnels that nothing points to are cleared");
         }
     }

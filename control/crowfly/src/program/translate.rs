@@ -1,19 +1,20 @@
 //! Entries in the protocol's nouns become updates of tables, slots and counters.
 
 mod pair;
+mod tunnel;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use dataplane::{HomeAction, LinkSlot, LinkSpec, NextHop, TunnelSlot, TunnelSpec, Update};
+use dataplane::{HomeAction, LinkSlot, LinkSpec, NextHop, Update};
 use ipnet::IpNet;
-use pmipv6::io::{Entry, Link, UpdateNumber, Via};
+use pmipv6::io::{Entry, GreKeys, Link, UpdateNumber, Via};
 
 use pair::{Pair, PairKind, PairWish};
+use tunnel::{Hop, TunnelKey, Use, Way};
 
 use super::fanout::{Fanout, WorkerPort};
-use super::outer::Outer;
 use super::slots::{PathSlots, Slots};
 
 /// What the workers were made with, and what every tunnel and link has in common.
@@ -62,9 +63,6 @@ pub enum Refused {
     /// Every tunnel slot is taken.
     #[error("all tunnels are in use ({0})")]
     TunnelsFull(u32),
-    /// GRE: not joined to the workers yet.
-    #[error("tunnels are without GRE")]
-    Tunnel,
     /// Every link slot is taken.
     #[error("all access links are in use ({0})")]
     LinksFull(u32),
@@ -77,15 +75,24 @@ pub enum Refused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Home {
     link: Option<Link>,
-    tunnel: Option<IpAddr>,
+    tunnel: Option<Way>,
+    /// The tunnel to the peer before this one, by its name: what is handed back comes from there.
+    before: Option<Way>,
 }
 
-/// The next hop to an outer remote address.
-#[derive(Debug, Clone, Copy)]
-struct Hop {
-    next_hop: Option<NextHop>,
-    /// Tunnels that it serves.
-    tunnels: u32,
+impl Home {
+    /// Points to neither link nor tunnel.
+    const PLAIN: Self = Self {
+        link: None,
+        tunnel: None,
+        before: None,
+    };
+
+    /// The tunnel to the peer before `peer`, once this has become what was before.
+    fn left_behind(&self, peer: Option<IpAddr>) -> Option<Way> {
+        let left = self.tunnel.filter(|way| Some(way.peer) != peer);
+        left.or(self.before)
+    }
 }
 
 /// The engine's number `engine` is applied once the workers' number `workers` is.
@@ -101,7 +108,11 @@ struct Mark {
 pub struct Program<W> {
     config: ProgramConfig,
     fanout: Fanout<W>,
-    tunnels: Slots<IpAddr>,
+    tunnels: Slots<TunnelKey>,
+    /// Of the tunnels that are set, those with a key to send.
+    send_keys: HashMap<TunnelKey, u32>,
+    /// What the engine has said of a home, or of a path between two, for the entries that come: it bounds both.
+    keys: HashMap<(IpNet, Option<IpNet>), GreKeys>,
     /// How peers are reached that are not reached by IPv6.
     reach: HashMap<IpAddr, Via>,
     /// By outer remote address: behind one NAT there may be several peers.
@@ -120,6 +131,8 @@ impl<W: WorkerPort> Program<W> {
         Self {
             fanout: Fanout::new(workers),
             tunnels: Slots::new(config.tunnels),
+            send_keys: HashMap::new(),
+            keys: HashMap::new(),
             reach: HashMap::new(),
             next_hops: HashMap::new(),
             links: Slots::new(config.links),
@@ -152,25 +165,6 @@ impl<W: WorkerPort> Program<W> {
         });
         self.fanout.flush();
         result
-    }
-
-    /// The next hop of every tunnel to an outer remote address is known, has changed, or is lost.
-    pub fn set_next_hop(&mut self, remote: IpAddr, next_hop: Option<NextHop>) {
-        let Some(hop) = self.next_hops.get_mut(&remote) else {
-            return;
-        };
-        if std::mem::replace(&mut hop.next_hop, next_hop) == next_hop {
-            return;
-        }
-        let tunnels = self.tunnels.iter();
-        let served: Vec<(IpAddr, u32)> = tunnels
-            .filter(|(peer, _)| self.outer(**peer).remote == remote)
-            .map(|(peer, slot)| (*peer, slot))
-            .collect();
-        for (peer, slot) in served {
-            self.send_tunnel(peer, slot);
-        }
-        self.fanout.flush();
     }
 
     /// LMA: the next hop towards the network.
@@ -236,7 +230,10 @@ impl<W: WorkerPort> Program<W> {
                 self.set_reach(peer, via, hops);
                 Ok(())
             }
-            Entry::GreKeys { .. } => Err(Refused::Tunnel),
+            Entry::GreKeys { home, remote, keys } => {
+                self.set_keys(home.trunc(), remote.map(|remote| remote.trunc()), keys);
+                Ok(())
+            }
             Entry::PeerAnchor { prefix, lma: _ } => {
                 self.set_plain(prefix.trunc(), HomeAction::PeerAnchored, hops)
             }
@@ -301,7 +298,8 @@ impl<W: WorkerPort> Program<W> {
     ) -> Result<(), Refused> {
         self.room_for_home(home)?;
         let link_slot = self.acquire_link(link)?;
-        let tunnel_slot = match self.acquire_tunnel(lma, hops) {
+        let way = self.way_of_home(home, lma);
+        let tunnel_slot = match self.acquire_tunnel(way, Use::Send, hops) {
             Ok(slot) => slot,
             Err(refused) => {
                 self.release_link(link);
@@ -312,24 +310,22 @@ impl<W: WorkerPort> Program<W> {
             link: link_slot,
             lma: tunnel_slot,
         };
-        self.set_home(
-            home,
-            action,
-            Home {
-                link: Some(link),
-                tunnel: Some(lma),
-            },
-            hops,
-        );
+        let points_to = Home {
+            link: Some(link),
+            tunnel: Some(way),
+            ..Home::PLAIN
+        };
+        self.set_home(home, action, points_to, hops);
         Ok(())
     }
 
     fn bind(&mut self, home: IpNet, mag: IpAddr, hops: &mut dyn NextHops) -> Result<(), Refused> {
         self.room_for_home(home)?;
-        let slot = self.acquire_tunnel(mag, hops)?;
+        let way = self.way_of_home(home, mag);
+        let slot = self.acquire_tunnel(way, Use::Send, hops)?;
         let points_to = Home {
-            link: None,
-            tunnel: Some(mag),
+            tunnel: Some(way),
+            ..Home::PLAIN
         };
         self.set_home(home, HomeAction::Anchored { mag: slot }, points_to, hops);
         Ok(())
@@ -343,15 +339,7 @@ impl<W: WorkerPort> Program<W> {
         hops: &mut dyn NextHops,
     ) -> Result<(), Refused> {
         self.room_for_home(home)?;
-        self.set_home(
-            home,
-            action,
-            Home {
-                link: None,
-                tunnel: None,
-            },
-            hops,
-        );
+        self.set_home(home, action, Home::PLAIN, hops);
         Ok(())
     }
 
@@ -363,14 +351,23 @@ impl<W: WorkerPort> Program<W> {
     }
 
     /// Replaces the home in one step; what it pointed to before goes afterwards.
-    fn set_home(&mut self, home: IpNet, action: HomeAction, new: Home, hops: &mut dyn NextHops) {
+    fn set_home(
+        &mut self,
+        home: IpNet,
+        action: HomeAction,
+        mut new: Home,
+        hops: &mut dyn NextHops,
+    ) {
         self.fanout.send(Update::Home { home, action });
+        let old = self.homes.get(&home);
+        new.before = old.and_then(|old| old.left_behind(new.tunnel.map(|way| way.peer)));
         if let Some(old) = self.homes.insert(home, new) {
             self.release_home(old, hops);
         }
     }
 
     fn clear_home(&mut self, home: IpNet, hops: &mut dyn NextHops) {
+        self.set_keys(home, None, None);
         if let Some(old) = self.homes.remove(&home) {
             self.fanout.send(Update::HomeClear { home });
             self.release_home(old, hops);
@@ -381,103 +378,9 @@ impl<W: WorkerPort> Program<W> {
         if let Some(link) = old.link {
             self.release_link(link);
         }
-        if let Some(remote) = old.tunnel {
-            self.release_tunnel(remote, hops);
+        if let Some(way) = old.tunnel {
+            self.release_tunnel(way, hops);
         }
-    }
-
-    fn acquire_tunnel(
-        &mut self,
-        remote: IpAddr,
-        hops: &mut dyn NextHops,
-    ) -> Result<TunnelSlot, Refused> {
-        let full = Refused::TunnelsFull(self.config.tunnels);
-        let acquired = self.tunnels.acquire(remote).ok_or(full)?;
-        let slot = TunnelSlot(acquired.slot);
-        if acquired.fresh {
-            self.track(self.outer(remote).remote, hops);
-            self.send_tunnel(remote, acquired.slot);
-        }
-        Ok(slot)
-    }
-
-    fn release_tunnel(&mut self, remote: IpAddr, hops: &mut dyn NextHops) {
-        if let Some(slot) = self.tunnels.release(&remote) {
-            self.fanout.send(Update::TunnelClear {
-                slot: TunnelSlot(slot),
-            });
-            self.untrack(self.outer(remote).remote, hops);
-        }
-    }
-
-    /// A peer is reached another way: its tunnel, where it has one, changes in one step and keeps its slot.
-    fn set_reach(&mut self, peer: IpAddr, via: Via, hops: &mut dyn NextHops) {
-        let before = self.outer(peer).remote;
-        match via {
-            Via::Ipv6 => self.reach.remove(&peer),
-            Via::Ipv4 { .. } | Via::Nat { .. } => self.reach.insert(peer, via),
-        };
-        let Some(slot) = self.tunnels.get(&peer) else {
-            return;
-        };
-        let after = self.outer(peer).remote;
-        self.track(after, hops);
-        self.send_tunnel(peer, slot);
-        self.untrack(before, hops);
-    }
-
-    fn outer(&self, peer: IpAddr) -> Outer {
-        let via = self.reach.get(&peer).copied().unwrap_or_default();
-        Outer::new(self.config.local, peer, via)
-    }
-
-    /// One more tunnel to an outer remote address.
-    fn track(&mut self, remote: IpAddr, hops: &mut dyn NextHops) {
-        if let Some(hop) = self.next_hops.get_mut(&remote) {
-            hop.tunnels += 1;
-            return;
-        }
-        let next_hop = hops.track(remote);
-        let hop = Hop {
-            next_hop,
-            tunnels: 1,
-        };
-        self.next_hops.insert(remote, hop);
-    }
-
-    /// One less.
-    fn untrack(&mut self, remote: IpAddr, hops: &mut dyn NextHops) {
-        let Some(hop) = self.next_hops.get_mut(&remote) else {
-            return;
-        };
-        hop.tunnels -= 1;
-        if hop.tunnels == 0 {
-            self.next_hops.remove(&remote);
-            hops.untrack(remote);
-        }
-    }
-
-    fn send_tunnel(&mut self, peer: IpAddr, slot: u32) {
-        let outer = self.outer(peer);
-        let next_hop = self
-            .next_hops
-            .get(&outer.remote)
-            .and_then(|hop| hop.next_hop);
-        let tunnel = TunnelSpec {
-            local: outer.local,
-            remote: outer.remote,
-            encapsulation: outer.encapsulation,
-            gre: None,
-            encapsulation_limit: None,
-            hop_limit: self.config.hop_limit,
-            mtu_bytes: self
-                .config
-                .transport_mtu_bytes
-                .saturating_sub(outer.overhead_bytes),
-            next_hop,
-        };
-        let slot = TunnelSlot(slot);
-        self.fanout.send(Update::Tunnel { slot, tunnel });
     }
 
     fn acquire_link(&mut self, link: Link) -> Result<LinkSlot, Refused> {

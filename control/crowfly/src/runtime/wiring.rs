@@ -17,6 +17,10 @@ use crate::record::EngineConfig;
 
 /// Octets that a tunnel adds (RFC 2473 section 3.1).
 const OUTER_HEADER_BYTES: u16 = 40;
+/// Octets of a GRE header with a key (RFC 2890).
+const KEYED_GRE_HEADER_BYTES: u16 = 8;
+/// RFC 8200 section 5.
+const LEAST_IPV6_MTU_BYTES: u16 = 1280;
 /// Path counters beyond the pairs: slots rest until the removal of their pair is applied.
 const SPARE_PATHS: u32 = 1024;
 /// Length of the prefix that an old LMA means where its Home Network Prefix option says 128 bits.
@@ -257,6 +261,17 @@ fn prefixes(peers: &[PeerPrefix]) -> Vec<IpNet> {
     peers.iter().map(|peer| IpNet::V6(peer.0)).collect()
 }
 
+/// Tunnels at once: one to a peer and one to spare, and with GRE one for every mobile node and every path (RFC
+/// 5845 section 3).
+fn tunnels(config: &Config) -> u32 {
+    let limits = &config.limits;
+    let keyed = match config.gre {
+        config::Gre::Off => 0,
+        config::Gre::Optional | config::Gre::Required => limits.max_bindings + limits.max_paths,
+    };
+    limits.max_peers + 1 + keyed
+}
+
 /// What every worker is made of. Dual-stack mobile nodes have two homes each, a path has two pairs.
 pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
     let (limits, dataplane) = (&config.limits, &config.dataplane);
@@ -284,7 +299,7 @@ pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
         long_homes: limits.max_bindings,
         pairs,
         long_pairs: pairs / 2,
-        tunnels: limits.max_peers + 1,
+        tunnels: tunnels(config),
         links: limits.max_bindings,
         paths: pairs.saturating_add(SPARE_PATHS),
         updates_ring: dataplane.update_ring_entries as usize,
@@ -424,8 +439,15 @@ pub(super) fn program(config: &Config, workers: &WorkerConfig) -> ProgramConfig 
     }
 }
 
+/// Largest packet that every tunnel takes whole; hosts are told no less than an IPv6 link takes.
 fn tunnel_mtu_bytes(config: &Config) -> u16 {
-    least_mtu_bytes(config, PortRole::Transport).saturating_sub(OUTER_HEADER_BYTES)
+    let gre = match config.gre {
+        config::Gre::Off => 0,
+        config::Gre::Optional | config::Gre::Required => KEYED_GRE_HEADER_BYTES,
+    };
+    least_mtu_bytes(config, PortRole::Transport)
+        .saturating_sub(OUTER_HEADER_BYTES + gre)
+        .max(LEAST_IPV6_MTU_BYTES)
 }
 
 fn least_mtu_bytes(config: &Config, role: PortRole) -> u16 {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use dataplane::{PairAction, PathSlot, Update};
 use ipnet::IpNet;
 
-use super::{NextHops, Program, Refused};
+use super::{NextHops, Program, Refused, Use, Way};
 use crate::program::fanout::WorkerPort;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl PairWish {
     }
 }
 
-/// Remote ends of the tunnels that a pair points to.
-type PairTunnels = [Option<IpAddr>; 2];
+/// The tunnels that a pair points to.
+type PairTunnels = [Option<Way>; 2];
 
 /// Packets and bytes.
 type Count = (u64, u64);
@@ -111,7 +111,7 @@ impl<W: WorkerPort> Program<W> {
             Some(old) => (old.path, self.path_count(old.path), (0, 0)),
             None => self.allocate_path()?,
         };
-        let (action, tunnels) = match self.acquire_pair(wish, hops) {
+        let (action, tunnels) = match self.acquire_pair(key, wish, hops) {
             Ok(acquired) => acquired,
             Err(refused) => {
                 if old.is_none() {
@@ -146,42 +146,48 @@ impl<W: WorkerPort> Program<W> {
     /// References to the tunnels that a pair points to: all of them, or none when one is refused.
     fn acquire_pair(
         &mut self,
+        (source, destination): (IpNet, IpNet),
         wish: PairWish,
         hops: &mut dyn NextHops,
     ) -> Result<(PairAction, PairTunnels), Refused> {
-        let one = |remote| [Some(remote), None];
+        let one = |way| [Some(way), None];
         Ok(match wish {
             PairWish::Send { peer } => {
-                let tunnel = self.acquire_tunnel(peer, hops)?;
-                (PairAction::Send { tunnel }, one(peer))
+                let way = self.way_of_path(source, destination, peer);
+                let tunnel = self.acquire_tunnel(way, Use::Send, hops)?;
+                (PairAction::Send { tunnel }, one(way))
             }
             PairWish::Receive { peer } => {
-                let tunnel = self.acquire_tunnel(peer, hops)?;
-                (PairAction::Receive { tunnel }, one(peer))
+                let way = self.way_of_path(destination, source, peer);
+                let tunnel = self.acquire_tunnel(way, Use::Accept, hops)?;
+                (PairAction::Receive { tunnel }, one(way))
             }
             PairWish::Local => (PairAction::Local, [None, None]),
             PairWish::HandBack { peer, lma } => {
-                let arrived = self.acquire_tunnel(peer, hops)?;
-                let tunnel = match self.acquire_tunnel(lma, hops) {
+                let from = self.way_of_path(destination, source, peer);
+                let to = self.way_of_home(destination, lma);
+                let arrived = self.acquire_tunnel(from, Use::Accept, hops)?;
+                let tunnel = match self.acquire_tunnel(to, Use::Send, hops) {
                     Ok(tunnel) => tunnel,
                     Err(refused) => {
-                        self.release_tunnel(peer, hops);
+                        self.release_tunnel(from, hops);
                         return Err(refused);
                     }
                 };
                 let action = PairAction::HandBack { arrived, tunnel };
-                (action, [Some(peer), Some(lma)])
+                (action, [Some(from), Some(to)])
             }
             PairWish::HandBackAccept { from } => {
-                let tunnel = self.acquire_tunnel(from, hops)?;
-                (PairAction::HandBackAccept { tunnel }, one(from))
+                let way = self.way_back(destination, from);
+                let tunnel = self.acquire_tunnel(way, Use::Accept, hops)?;
+                (PairAction::HandBackAccept { tunnel }, one(way))
             }
         })
     }
 
     fn release_tunnels(&mut self, tunnels: PairTunnels, hops: &mut dyn NextHops) {
-        for remote in tunnels.into_iter().flatten() {
-            self.release_tunnel(remote, hops);
+        for way in tunnels.into_iter().flatten() {
+            self.release_tunnel(way, hops);
         }
     }
 
@@ -195,24 +201,34 @@ impl<W: WorkerPort> Program<W> {
         hops: &mut dyn NextHops,
     ) {
         let key = (source.trunc(), destination.trunc());
-        let Some(old) = self
-            .pairs
-            .get(&key)
-            .copied()
-            .filter(|pair| pair.kind == kind)
-        else {
-            return;
-        };
-        self.pairs.remove(&key);
-        if old.kind.is_path() {
-            self.carry_over(key, &old);
+        let there = self.pairs.get(&key).copied();
+        if let Some(old) = there.filter(|pair| pair.kind == kind) {
+            self.pairs.remove(&key);
+            if old.kind.is_path() {
+                self.carry_over(key, &old);
+            }
+            let number = self.fanout.send(Update::PairClear {
+                source: key.0,
+                destination: key.1,
+            });
+            self.paths.release(old.path, number);
+            self.release_tunnels(old.tunnels, hops);
         }
-        let number = self.fanout.send(Update::PairClear {
-            source: key.0,
-            destination: key.1,
-        });
-        self.paths.release(old.path, number);
-        self.release_tunnels(old.tunnels, hops);
+        self.forget_keys(key.0, key.1);
+        self.forget_keys(key.1, key.0);
+    }
+
+    /// Forgets the keys of a path of which neither half stands: the engine says those of another one anew.
+    fn forget_keys(&mut self, local: IpNet, remote: IpNet) {
+        let kind = |source, destination| self.pairs.get(&(source, destination)).map(|p| p.kind);
+        let stands = kind(local, remote) == Some(PairKind::Send)
+            || matches!(
+                kind(remote, local),
+                Some(PairKind::Receive | PairKind::HandBack)
+            );
+        if !stands {
+            self.set_keys(local, Some(remote), None);
+        }
     }
 
     /// Half of a path ends: the other half, if it stands, keeps what this one has carried.
