@@ -389,7 +389,9 @@ impl Domain<'_> {
         let newest = self.numbers.taken.get(&spi_of(&packet.octets)).copied();
         let new = packet.taken.get().is_none() && newest.is_none_or(|newest| number > newest);
         let honest = *handling == Handling::AsItWas;
-        if honest && (new || discard != Discard::Replayed) {
+        // With 64-bit numbers, one left of the window is taken for one of the next cycle (RFC 4303 appendix A2).
+        let old = matches!(discard, Discard::Replayed | Discard::BadIcv);
+        if honest && (new || !old) {
             let text = format!("{}: number {number}: {discard}", self.nodes[packet.to].name);
             self.violate(ViolationKind::Protection, text);
         }
