@@ -27,6 +27,9 @@ pub struct Ipv4Transport {
     /// LMA: AcceptForcedIPv4UDPEncapsulationRequest (RFC 5844 section 4.1.3.1); if not, a MAG that forces it
     /// is refused with status 129.
     pub accept_forced_udp_encapsulation: bool,
+    /// This node is behind a NAT: it begins in UDP port 4191 (RFC 5555 section 4.1), not in port 5436, and needs
+    /// to where signalling is in ESP, which has no port that a NAT could tell.
+    pub behind_nat: bool,
 }
 
 impl Default for Ipv4Transport {
@@ -36,6 +39,7 @@ impl Default for Ipv4Transport {
             nat_keepalive_s: 110,
             force_udp_encapsulation: false,
             accept_forced_udp_encapsulation: false,
+            behind_nat: false,
         }
     }
 }

@@ -27,8 +27,6 @@ counters! {
     drop_unknown_link = "net.drop.unknown-link",
     /// Packet to an address that is not ours.
     drop_not_ours = "net.drop.not-ours",
-    /// ESP over IPv4: not in this version.
-    drop_esp_over_ipv4 = "net.drop.esp-over-ipv4",
     /// UDP datagram that is malformed, or whose checksum is wrong or absent (RFC 5844 section 4.1.3.2).
     drop_udp_checksum = "net.drop.udp-checksum",
     /// UDP datagram on a port of signalling that carries no Mobility Header where one has to be.

@@ -32,6 +32,7 @@ use smoltcp::wire::{EthernetAddress, Icmpv6Repr, IpProtocol, NdiscRepr};
 
 pub use access::RouterAdvertisementConfig;
 pub use counters::Counters;
+pub use transport4::signalling_datagram;
 
 use access::{AccessLinks, Advertisement};
 use access4::{ETHERTYPE_IPV4, Ipv4Config, Ipv4Links};
@@ -41,6 +42,7 @@ use frame::{ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, multicast_mac
 use icmp::{IcmpError, TokenBucket};
 use neighbour::{Effect, Key, Neighbours};
 use reachability::{Due, Reachability};
+use transport4::esp_over_ipv4;
 
 /// Next header of the Mobility Header (RFC 6275 section 6.1.1).
 const MOBILITY_HEADER: u8 = 135;
@@ -129,6 +131,8 @@ pub enum Action {
         source: IpAddr,
         /// Destination address of the same packet, one of ours.
         destination: IpAddr,
+        /// How it came; over plain IPv4 the peer's port is within, and here 0.
+        via: Via,
         /// From the ESP header on.
         octets: Vec<u8>,
     },
@@ -251,17 +255,27 @@ impl Net {
         }
     }
 
-    /// Sends an ESP packet, from its ESP header on, from one of our addresses.
+    /// Sends an ESP packet, from its ESP header on, from one of our addresses: in IPv6, in IPv4, or in an
+    /// IPv6 packet of these addresses in UDP port 4191.
     pub fn send_esp(
         &mut self,
         now: Duration,
-        source: Ipv6Addr,
-        destination: Ipv6Addr,
+        via: Via,
+        (source, destination): (IpAddr, IpAddr),
         octets: &[u8],
         out: &mut Vec<Action>,
     ) {
         let protocol = IpProtocol::from(ESP);
-        if self.send_ipv6(now, source, destination, protocol, octets, out) {
+        let sent = match (via, source, destination) {
+            (Via::Ipv6, IpAddr::V6(source), IpAddr::V6(destination)) => {
+                self.send_ipv6(now, source, destination, protocol, octets, out)
+            }
+            _ => {
+                let packet = esp_over_ipv4(via, (source, destination), octets);
+                self.send_ipv4(now, packet, out)
+            }
+        };
+        if sent {
             self.counters.tx_esp += 1;
         }
     }

@@ -200,6 +200,7 @@ impl Net {
             out.push(Action::Esp {
                 source: source.into(),
                 destination: destination.into(),
+                via: Via::Ipv6,
                 octets,
             });
             return;

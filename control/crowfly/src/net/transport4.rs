@@ -1,13 +1,15 @@
 //! IPv4 on transport and network ports: ARP, echo, and the ways of Mobility Headers over IPv4.
 //!
 //! Read first: RFC 826 (ARP), RFC 5844 sections 4.1.3.2 and 4.2.2.1 (a bare Mobility Header in UDP port 5436,
-//! its own checksum zero, UDP's mandatory), RFC 5555 section 4.1 (an IPv6 packet in UDP port 4191).
+//! its own checksum zero, UDP's mandatory) and figures 11 and 13 (the same in ESP), RFC 5555 section 4.1 (an IPv6
+//! packet in UDP port 4191).
 //!
 //! ```text
 //!   ARP ─────▶ neighbour cache, the one of Neighbour Discovery
 //!   ICMPv4 ──▶ echo
 //!   UDP 5436 ──▶ first nibble 3: Mobility Header      (Via::Ipv4)
-//!   UDP 4191 ──▶ first nibble 6: IPv6 ──▶ its header  (Via::Nat)
+//!   UDP 4191 ──▶ first nibble 6: IPv6 ──▶ its header, or ESP  (Via::Nat)
+//!   ESP ───────▶ opened elsewhere ──▶ UDP 5436        (Via::Ipv4)
 //!   UDP 67 ──▶ a DHCP server's answer to the relay agent (access4)
 //! ```
 
@@ -156,7 +158,11 @@ impl Net {
             return;
         }
         match u8::from(header.next_header) {
-            ESP => self.counters.drop_esp_over_ipv4 += 1,
+            ESP => {
+                let via = plain(header.dst_addr, SocketAddrV4::new(header.src_addr, 0));
+                let addresses = (header.src_addr.into(), header.dst_addr.into());
+                self.receive_esp(addresses, via, data, out);
+            }
             _ if header.next_header == IpProtocol::Icmp => {
                 self.receive_icmpv4(envelope, &header, data, out);
             }
@@ -183,8 +189,7 @@ impl Net {
             return;
         };
         let remote = SocketAddrV4::new(source, datagram.source_port);
-        let nibble = datagram.payload.first().map_or(0, |octet| octet >> 4);
-        match (datagram.destination_port, nibble) {
+        match (datagram.destination_port, nibble(&datagram)) {
             (SIGNALLING_PORT, MOBILITY_HEADER_NIBBLE) => {
                 self.counters.rx_mobility_header += 1;
                 // No ICMPv6 error can quote it.
@@ -192,11 +197,7 @@ impl Net {
                 out.push(Action::MobilityHeader {
                     source: source.into(),
                     destination: destination.into(),
-                    via: Via::Ipv4 {
-                        local: destination,
-                        remote,
-                        udp_data: false,
-                    },
+                    via: plain(destination, remote),
                     octets: datagram.payload.to_vec(),
                 });
             }
@@ -206,7 +207,48 @@ impl Net {
         }
     }
 
-    /// An IPv6 packet in UDP port 4191: its Mobility Header, addressed to us by name (RFC 5555 section 4.1).
+    /// What was in an ESP packet over IPv4, its UDP header first (RFC 5844 figures 11 and 13): the Mobility
+    /// Header, and how it came. None, and counted, where it is anything else.
+    pub fn open_udp<'a>(
+        &mut self,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        octets: &'a [u8],
+    ) -> Option<(Via, &'a [u8])> {
+        let Some(datagram) = udp(source, destination, octets) else {
+            self.counters.drop_udp_checksum += 1;
+            return None;
+        };
+        match (datagram.destination_port, nibble(&datagram)) {
+            (SIGNALLING_PORT, MOBILITY_HEADER_NIBBLE) => {
+                let remote = SocketAddrV4::new(source, datagram.source_port);
+                Some((plain(destination, remote), datagram.payload))
+            }
+            _ => {
+                self.counters.drop_udp_payload += 1;
+                None
+            }
+        }
+    }
+
+    fn receive_esp(
+        &mut self,
+        (source, destination): (IpAddr, IpAddr),
+        via: Via,
+        octets: &[u8],
+        out: &mut Vec<Action>,
+    ) {
+        self.counters.rx_esp += 1;
+        self.last_signalling = None;
+        out.push(Action::Esp {
+            source,
+            destination,
+            via,
+            octets: octets.to_vec(),
+        });
+    }
+
+    /// An IPv6 packet in UDP port 4191: its Mobility Header or ESP packet, addressed to us by name (RFC 5555 section 4.1).
     fn receive_in_udp(
         &mut self,
         local: Ipv4Addr,
@@ -238,7 +280,13 @@ impl Net {
                     octets: packet[IPV6_LEN..].to_vec(),
                 });
             }
-            ESP => self.counters.drop_esp_over_ipv4 += 1,
+            ESP => {
+                let (addresses, via) = (
+                    (source.into(), header.dst_addr.into()),
+                    Via::Nat { local, remote },
+                );
+                self.receive_esp(addresses, via, &packet[IPV6_LEN..], out);
+            }
             _ => self.counters.drop_protocol += 1,
         }
     }
@@ -279,28 +327,33 @@ impl Net {
         octets: &[u8],
         out: &mut Vec<Action>,
     ) {
-        let datagram = match via {
+        let packet = match via {
             Via::Ipv6 => None,
-            Via::Ipv4 { local, remote, .. } => Some((
-                SocketAddrV4::new(local, SIGNALLING_PORT),
-                remote,
-                octets.to_vec(),
-            )),
-            Via::Nat { local, remote } => in_ipv6(source, destination, octets)
-                .map(|packet| (SocketAddrV4::new(local, NAT_PORT), remote, packet)),
+            Via::Ipv4 { local, remote, .. } => signalling_datagram(local, remote, octets)
+                .and_then(|udp| build_ipv4(local, *remote.ip(), IpProtocol::Udp, &udp))
+                .map(|packet| (*remote.ip(), packet)),
+            Via::Nat { local, remote } => {
+                let addresses = (source, destination);
+                past_nat((local, remote), addresses, MOBILITY_HEADER, octets)
+            }
         };
-        let packet = datagram.and_then(|(from, to, payload)| {
-            let udp = build_udp(from, to, &payload)?;
-            let packet = build_ipv4(*from.ip(), *to.ip(), IpProtocol::Udp, &udp)?;
-            Some((*to.ip(), packet))
-        });
-        let Some((remote, packet)) = packet else {
-            self.counters.drop_too_long += 1;
-            return;
-        };
-        if self.send_packet(now, remote.into(), packet, out) {
+        if self.send_ipv4(now, packet, out) {
             self.counters.tx_mobility_header += 1;
         }
+    }
+
+    /// Sends an IPv4 packet to this address; none: it did not fit one. False when it was dropped at once.
+    pub(super) fn send_ipv4(
+        &mut self,
+        now: Duration,
+        packet: Option<(Ipv4Addr, Vec<u8>)>,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let Some((remote, packet)) = packet else {
+            self.counters.drop_too_long += 1;
+            return false;
+        };
+        self.send_packet(now, remote.into(), packet, out)
     }
 
     /// The neighbour that leads to an IPv4 address: itself on a link of ours, or a gateway.
@@ -328,14 +381,64 @@ impl Net {
     }
 }
 
-/// A Mobility Header in an IPv6 packet.
-fn in_ipv6(source: IpAddr, destination: IpAddr, octets: &[u8]) -> Option<Vec<u8>> {
-    let (IpAddr::V6(source), IpAddr::V6(destination)): (IpAddr, IpAddr) = (source, destination)
-    else {
+/// A Mobility Header in a UDP datagram of port 5436, its header first; none where it does not fit one.
+pub fn signalling_datagram(
+    local: Ipv4Addr,
+    remote: SocketAddrV4,
+    mobility_header: &[u8],
+) -> Option<Vec<u8>> {
+    build_udp(
+        SocketAddrV4::new(local, SIGNALLING_PORT),
+        remote,
+        mobility_header,
+    )
+}
+
+/// An ESP packet in an IPv4 packet, and where that goes: bare, or in an IPv6 packet in UDP where there is a NAT.
+pub(super) fn esp_over_ipv4(
+    via: Via,
+    addresses: (IpAddr, IpAddr),
+    octets: &[u8],
+) -> Option<(Ipv4Addr, Vec<u8>)> {
+    match via {
+        Via::Ipv6 => None,
+        Via::Ipv4 { local, remote, .. } => {
+            build_ipv4(local, *remote.ip(), IpProtocol::from(ESP), octets)
+                .map(|packet| (*remote.ip(), packet))
+        }
+        Via::Nat { local, remote } => past_nat((local, remote), addresses, ESP, octets),
+    }
+}
+
+/// What goes past a NAT: in an IPv6 packet of these addresses, in UDP port 4191 (RFC 5555 section 4.1).
+fn past_nat(
+    (local, remote): (Ipv4Addr, SocketAddrV4),
+    addresses: (IpAddr, IpAddr),
+    next_header: u8,
+    octets: &[u8],
+) -> Option<(Ipv4Addr, Vec<u8>)> {
+    let (IpAddr::V6(source), IpAddr::V6(destination)) = addresses else {
         return None;
     };
-    let protocol = IpProtocol::from(MOBILITY_HEADER);
-    build_ipv6(source, destination, protocol, HOP_LIMIT, octets)
+    let next_header = IpProtocol::from(next_header);
+    let inner = build_ipv6(source, destination, next_header, HOP_LIMIT, octets)?;
+    let udp = build_udp(SocketAddrV4::new(local, NAT_PORT), remote, &inner)?;
+    let packet = build_ipv4(local, *remote.ip(), IpProtocol::Udp, &udp)?;
+    Some((*remote.ip(), packet))
+}
+
+/// Without a NAT; whether data goes in UDP is not for a message to show.
+const fn plain(local: Ipv4Addr, remote: SocketAddrV4) -> Via {
+    Via::Ipv4 {
+        local,
+        remote,
+        udp_data: false,
+    }
+}
+
+/// What a datagram's payload is.
+fn nibble(datagram: &Datagram<'_>) -> u8 {
+    datagram.payload.first().map_or(0, |octet| octet >> 4)
 }
 
 /// To the port of DHCP servers, which is the relay agents' too (RFC 1542 section 4.1.2).

@@ -59,8 +59,9 @@ impl Control {
             Action::Esp {
                 source,
                 destination,
+                via,
                 octets,
-            } => self.receive_esp((source, destination), &octets),
+            } => self.receive_esp((source, destination), via, &octets),
             Action::NextHop { remote, next_hop } => {
                 tracing::info!(%remote, resolved = next_hop.is_some(), "next hop");
                 self.program.set_next_hop(remote, next_hop);
@@ -179,17 +180,7 @@ impl Control {
                 let peer = asked_at(destination, via);
                 self.latency.sent(now, peer, &message);
                 self.trace.sent(wall, source, destination, &message);
-                match (via, source, destination) {
-                    (Via::Ipv6, IpAddr::V6(from), IpAddr::V6(to)) => {
-                        self.send_message(from, to, &octets);
-                    }
-                    _ if self.may_go_clear(destination, &octets) => {
-                        let actions = &mut self.actions;
-                        self.net
-                            .send_over_ipv4(now, via, addresses, &octets, actions);
-                    }
-                    _ => {}
-                }
+                self.send_message(addresses, via, &octets);
             }
             Output::ParameterProblem {
                 destination: IpAddr::V6(destination),

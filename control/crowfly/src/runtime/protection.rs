@@ -11,7 +11,7 @@ mod store;
 
 use std::fs::File;
 use std::io::Read;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use pmipv6::esp::{
@@ -26,8 +26,11 @@ pub use store::StoreError;
 
 use super::control::Control;
 use crate::config::{Config, Security};
+use crate::net::signalling_datagram;
 use store::Store;
 
+/// Protocol number of UDP.
+const UDP: u8 = 17;
 /// Between two events about one reason for discarding.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two tries to store what could not be stored.
@@ -184,13 +187,21 @@ impl Control {
     }
 
     /// An ESP packet came, from its ESP header on.
-    pub(super) fn receive_esp(&mut self, addresses: (IpAddr, IpAddr), packet: &[u8]) {
-        match self.gate.boundary.open(addresses.0, packet) {
-            // Over IPv6 there is nothing but a Mobility Header in it.
-            Ok(Opened { payload, .. }) => {
-                self.receive_message(addresses, Via::Ipv6, Protection::Esp, &payload);
+    pub(super) fn receive_esp(&mut self, addresses: (IpAddr, IpAddr), via: Via, packet: &[u8]) {
+        let payload = match self.gate.boundary.open(addresses.0, packet) {
+            Ok(Opened { payload, .. }) => payload,
+            Err(discard) => return self.discarded(addresses.0, discard),
+        };
+        match addresses {
+            // There is nothing but UDP in it, from a port of the peer's.
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let opened = self.net.open_udp(source, destination, &payload);
+                if let Some((via, octets)) = opened {
+                    self.receive_message(addresses, via, Protection::Esp, octets);
+                }
             }
-            Err(discard) => self.discarded(addresses.0, discard),
+            // There is nothing but a Mobility Header in it.
+            _ => self.receive_message(addresses, via, Protection::Esp, &payload),
         }
     }
 
@@ -204,34 +215,42 @@ impl Control {
     }
 
     /// A Mobility Header is to leave, protected or not as policy says.
-    pub(super) fn send_message(&mut self, source: Ipv6Addr, destination: Ipv6Addr, octets: &[u8]) {
+    pub(super) fn send_message(&mut self, addresses: (IpAddr, IpAddr), via: Via, octets: &[u8]) {
         let now = self.clock.now();
         let Gate {
             boundary, random, ..
         } = &mut self.gate;
-        let to = IpAddr::V6(destination);
+        let (to, sent) = match via {
+            // IPv4 addresses are the selectors, as they are on the way in (RFC 5844 section 4.3.1).
+            Via::Ipv4 { local, remote, .. } => {
+                let to = IpAddr::V4(*remote.ip());
+                let datagram = signalling_datagram(local, remote, octets).unwrap_or_default();
+                let sent = boundary.send(now.wall, to, UDP, &datagram, random);
+                (to, sent)
+            }
+            // With a NAT too the IPv6 addresses are: no NAT changes them.
+            Via::Ipv6 | Via::Nat { .. } => {
+                let to = addresses.1;
+                let sent = boundary.send(now.wall, to, NEXT_HEADER_MH, octets, random);
+                (to, sent)
+            }
+        };
         let (net, actions) = (&mut self.net, &mut self.actions);
-        match boundary.send(now.wall, to, NEXT_HEADER_MH, octets, random) {
-            Ok(Outward::Clear) => {
-                net.send_mobility_header(now.mono, source, destination, octets, actions);
+        match (sent, via, addresses) {
+            (Ok(Outward::Esp(packet)), _, _) => {
+                net.send_esp(now.mono, via, addresses, &packet, actions);
             }
-            Ok(Outward::Esp(packet)) => {
-                net.send_esp(now.mono, source, destination, &packet, actions);
+            (Ok(Outward::Clear), Via::Ipv6, (IpAddr::V6(from), IpAddr::V6(to))) => {
+                net.send_mobility_header(now.mono, from, to, octets, actions);
             }
-            Err(discard) => self.discarded(to, discard),
+            (Ok(Outward::Clear), _, _) => {
+                net.send_over_ipv4(now.mono, via, addresses, octets, actions);
+            }
+            (Err(discard), _, _) => self.discarded(to, discard),
         }
         if self.gate.boundary.must_save() {
             self.keep_sequence_numbers(false);
         }
-    }
-
-    /// Whether a Mobility Header may leave in the clear, by a way on which nothing is sealed yet (IPv4).
-    pub(super) fn may_go_clear(&mut self, destination: IpAddr, octets: &[u8]) -> bool {
-        let permitted = self.gate.boundary.send_clear(destination, octets);
-        if let Err(discard) = permitted {
-            self.discarded(destination, discard);
-        }
-        permitted.is_ok()
     }
 
     /// Stores sequence numbers, where there is something to store.

@@ -254,6 +254,7 @@ fn ipv4_transport(config: &Config) -> path::Ipv4Transport {
         nat_keepalive_s: from.nat_keepalive_s,
         force_udp_encapsulation: from.force_udp_encapsulation,
         accept_forced_udp_encapsulation: from.accept_forced_udp_encapsulation,
+        behind_nat: from.behind_nat,
     }
 }
 

@@ -12,6 +12,7 @@ use super::policy::{Action, Direction, SecurityPolicyDatabase};
 use super::saved::{RESERVE, Saved, SavedInbound, SavedOutbound};
 use super::view::AssociationView;
 use super::{LAST_RESERVED_SPI, frame};
+use crate::path::sender;
 use crate::wire::Message;
 use crate::wire::iana::{NEXT_HEADER_MH, PORT_PMIP6_CNTL};
 
@@ -155,16 +156,20 @@ impl Boundary {
         Err(discard)
     }
 
-    /// Whether the peer that sent a protected message may say that.
+    /// Whether the peer that sent a protected message may say that. Over IPv4 a message says itself whose it is
+    /// (HL-8): it is of the peer whose key it came with, or of nobody.
     ///
     /// # Errors
     ///
     /// It may not; it is counted.
     pub fn authorise(&mut self, source: IpAddr, message: &Message) -> Result<(), Discard> {
         let peer = self.peers.find(source).map(|at| &self.peers.all[at]);
-        let permitted = peer.map_or(Err(Discard::WrongSource), |peer| {
-            peer.authorization.permits(message)
-        });
+        let name = sender(message).filter(|_| source.is_ipv4());
+        let its_own = name.is_none_or(|name| self.peers.find(name) == self.peers.find(source));
+        let permitted = match peer {
+            Some(peer) if its_own => peer.authorization.permits(message),
+            _ => Err(Discard::WrongSource),
+        };
         permitted.inspect_err(|discard| self.discards.count(*discard))
     }
 
@@ -213,32 +218,6 @@ impl Boundary {
         let left = outbound.association.reserved() - outbound.association.last();
         self.short |= left < RESERVE / 2;
         Ok(Outward::Esp(packet))
-    }
-
-    /// A message that goes by a way on which nothing is sealed: whether policy lets it go in the clear.
-    ///
-    /// # Errors
-    ///
-    /// It does not; it is counted.
-    pub fn send_clear(
-        &mut self,
-        destination: IpAddr,
-        mobility_header: &[u8],
-    ) -> Result<(), Discard> {
-        let mh_type = mobility_header.get(MH_TYPE_AT);
-        let decided = mh_type.map_or(Action::Discard, |mh_type| {
-            self.policy.decide(Direction::Out, destination, *mh_type)
-        });
-        let discard = match decided {
-            Action::Bypass => {
-                self.clear_out += 1;
-                return Ok(());
-            }
-            Action::Protect => Discard::NoAssociation,
-            Action::Discard => Discard::Policy,
-        };
-        self.discards.count(discard);
-        Err(discard)
     }
 
     /// Whether sequence numbers run short and have to be saved before more is sent.

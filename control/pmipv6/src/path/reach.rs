@@ -50,6 +50,9 @@ pub struct Ipv4Transport {
     pub force_udp_encapsulation: bool,
     /// LMA: AcceptForcedIPv4UDPEncapsulationRequest (RFC 5844 section 4.1.3.1); if not, status 129.
     pub accept_forced_udp_encapsulation: bool,
+    /// This node is behind a NAT: it begins in UDP port 4191, as RFC 5555 section 4.1 does, and goes on in port
+    /// 5436 where a peer sees no NAT. Protected signalling needs it: bare ESP has no port that a NAT could tell.
+    pub behind_nat: bool,
 }
 
 impl Default for Ipv4Transport {
@@ -59,6 +62,7 @@ impl Default for Ipv4Transport {
             nat_keepalive_s: 110,
             force_udp_encapsulation: false,
             accept_forced_udp_encapsulation: false,
+            behind_nat: false,
         }
     }
 }
@@ -130,7 +134,7 @@ impl Reach {
         for row in &config.peers {
             if let Some(address) = row.fixed() {
                 let peer = IpAddr::V6(row.peer.addr());
-                reach.set(peer, signalling(row.local, address), None);
+                reach.set(peer, reach.first_way(row.local, address), None);
                 if let Some(known) = reach.known.get_mut(&peer) {
                     known.programmed = true;
                 }
@@ -138,6 +142,18 @@ impl Reach {
             }
         }
         reach
+    }
+
+    /// How a peer is spoken to before it has said what it sees of us.
+    const fn first_way(&self, local: Ipv4Addr, remote: Ipv4Addr) -> Via {
+        if self.config.behind_nat {
+            Via::Nat {
+                local,
+                remote: SocketAddrV4::new(remote, NAT_PORT),
+            }
+        } else {
+            signalling(local, remote)
+        }
     }
 
     /// What is known from the start, once.
@@ -276,7 +292,7 @@ impl Reach {
             return None;
         }
         self.told(mag, care_of);
-        let via = signalling(local, care_of);
+        let via = self.first_way(local, care_of);
         self.set(mag, via, None);
         let known = self.known.get_mut(&mag)?;
         known.programmed = true;
@@ -422,7 +438,7 @@ fn address_of(via: Via) -> Option<Ipv4Addr> {
     }
 }
 
-fn signalling(local: Ipv4Addr, remote: Ipv4Addr) -> Via {
+const fn signalling(local: Ipv4Addr, remote: Ipv4Addr) -> Via {
     Via::Ipv4 {
         local,
         remote: SocketAddrV4::new(remote, SIGNALLING_PORT),
@@ -431,7 +447,7 @@ fn signalling(local: Ipv4Addr, remote: Ipv4Addr) -> Via {
 }
 
 /// The name that a message itself gives its sender: a PBU and an RO Setup do (HL-8).
-fn sender(message: &Message) -> Option<IpAddr> {
+pub(crate) fn sender(message: &Message) -> Option<IpAddr> {
     let name = match message {
         Message::BindingUpdate(update) => alternate_care_of_address(&update.options),
         Message::RoRequest(request) if request.kind == RoKind::Setup => {
@@ -568,5 +584,38 @@ mod tests {
             None
         );
         assert_eq!(reach.via(mag()), through);
+    }
+
+    #[test]
+    fn l_65_ls_11_who_is_behind_a_nat_begins_by_port_4191_and_goes_on_where_there_is_none() {
+        let anchor = Ipv4Addr::new(198, 51, 100, 9);
+        let mut reach = Reach::new(&Ipv4Transport {
+            peers: vec![Ipv4Peer {
+                peer: "2001:db8:f::1/128".parse().unwrap(),
+                address: anchor.into(),
+                local: CARE_OF,
+                nat: Vec::new(),
+            }],
+            behind_nat: true,
+            ..Ipv4Transport::default()
+        });
+        let lma: IpAddr = "2001:db8:f::1".parse().unwrap();
+        let remote = SocketAddrV4::new(anchor, NAT_PORT);
+        let by_nat = Via::Nat {
+            local: CARE_OF,
+            remote,
+        };
+        assert_eq!(reach.take_unprogrammed(), [(lma, by_nat)]);
+        let says = |refresh_time_s| {
+            [MobilityOption::NatDetection {
+                force_udp: false,
+                refresh_time_s,
+            }]
+        };
+        let kept = Detected::Nat { keepalive_s: 20 };
+        assert_eq!(reach.on_answer(lma, &says(20)), kept);
+        let plain = signalling(CARE_OF, anchor);
+        assert_eq!(reach.on_answer(lma, &says(NO_NAT)), Detected::NoNat(plain));
+        assert_eq!(reach.via(lma), plain);
     }
 }

@@ -15,6 +15,8 @@ const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 200);
 const PEER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 0x11];
 /// A Mobility Header as far as the box's own IP looks: its Payload Proto.
 const MH: [u8; 8] = [59, 0, 5, 0, 0, 0, 0, 0];
+/// An ESP packet as far as the box's own IP looks: not at all.
+const SEALED: [u8; 24] = [7; 24];
 
 fn net4() -> Net {
     let mut config = net().config;
@@ -51,7 +53,7 @@ fn receive(net: &mut Net, ethertype: u16, packet: &[u8]) -> Vec<Action> {
     out
 }
 
-fn datagram(to: Ipv4Addr, port: u16, payload: &[u8]) -> Vec<u8> {
+fn in_datagram(to: Ipv4Addr, port: u16, payload: &[u8]) -> Vec<u8> {
     let octets = build_udp(
         SocketAddrV4::new(PEER, 40_001),
         SocketAddrV4::new(to, port),
@@ -111,7 +113,7 @@ fn l_63_the_next_hop_of_an_ipv4_tunnel_is_found_by_arp_also_behind_a_gateway() {
 #[test]
 fn l_63_a_bare_mobility_header_comes_by_port_5436_and_its_udp_checksum_counts() {
     let mut net = net4();
-    let packet = datagram(OURS, 5436, &MH);
+    let packet = in_datagram(OURS, 5436, &MH);
     let came = Action::MobilityHeader {
         source: PEER.into(),
         destination: OURS.into(),
@@ -131,16 +133,27 @@ fn l_63_a_bare_mobility_header_comes_by_port_5436_and_its_udp_checksum_counts() 
         assert!(receive(&mut net, ETHERTYPE_IPV4, &packet).is_empty());
     }
     assert_eq!(counter(&net, "net.drop.udp-checksum"), 2);
-    assert!(receive(&mut net, ETHERTYPE_IPV4, &datagram(OURS, 5436, &in_ipv6())).is_empty());
+    assert!(
+        receive(
+            &mut net,
+            ETHERTYPE_IPV4,
+            &in_datagram(OURS, 5436, &in_ipv6())
+        )
+        .is_empty()
+    );
     assert_eq!(counter(&net, "net.drop.udp-payload"), 1);
-    assert!(receive(&mut net, ETHERTYPE_IPV4, &datagram(FAR, 5436, &MH)).is_empty());
+    assert!(receive(&mut net, ETHERTYPE_IPV4, &in_datagram(FAR, 5436, &MH)).is_empty());
     assert_eq!(counter(&net, "net.drop.not-ours"), 1);
 }
 
 #[test]
 fn l_65_behind_a_nat_an_ipv6_packet_comes_by_port_4191() {
     let mut net = net4();
-    let out = receive(&mut net, ETHERTYPE_IPV4, &datagram(OURS, 4191, &in_ipv6()));
+    let out = receive(
+        &mut net,
+        ETHERTYPE_IPV4,
+        &in_datagram(OURS, 4191, &in_ipv6()),
+    );
     let came = Action::MobilityHeader {
         source: address("2001:db8:f::11").into(),
         destination: address("2001:db8:f::1").into(),
@@ -187,6 +200,89 @@ fn l_63_l_65_what_is_sent_is_what_would_be_received() {
             (port, 40_001)
         );
         assert_eq!(datagram.payload, payload);
+    }
+}
+
+#[test]
+fn l_69_ls_10_esp_comes_in_ipv4_and_what_is_in_it_is_signalling_alone() {
+    let mut net = net4();
+    let packet = build_ipv4(PEER, OURS, IpProtocol::from(ESP), &SEALED).unwrap();
+    let came = Action::Esp {
+        source: PEER.into(),
+        destination: OURS.into(),
+        via: Via::Ipv4 {
+            local: OURS,
+            remote: SocketAddrV4::new(PEER, 0),
+            udp_data: false,
+        },
+        octets: SEALED.to_vec(),
+    };
+    assert_eq!(receive(&mut net, ETHERTYPE_IPV4, &packet), [came]);
+    assert_eq!(counter(&net, "net.rx.esp"), 1);
+    let remote = SocketAddrV4::new(PEER, 5436);
+    let opened = |port: u16, payload: &[u8]| {
+        build_udp(remote, SocketAddrV4::new(OURS, port), payload).unwrap()
+    };
+    let right = opened(5436, &MH);
+    let via = Via::Ipv4 {
+        local: OURS,
+        remote,
+        udp_data: false,
+    };
+    assert_eq!(net.open_udp(PEER, OURS, &right), Some((via, &MH[..])));
+    let mut wrong = right;
+    *wrong.last_mut().unwrap() ^= 1;
+    assert_eq!(net.open_udp(PEER, OURS, &wrong), None);
+    assert_eq!(counter(&net, "net.drop.udp-checksum"), 1);
+    assert_eq!(net.open_udp(PEER, OURS, &opened(4191, &in_ipv6())), None);
+    assert_eq!(net.open_udp(PEER, OURS, &opened(5436, &in_ipv6())), None);
+    assert_eq!(counter(&net, "net.drop.udp-payload"), 2);
+}
+
+#[test]
+fn l_69_ls_10_ls_11_esp_goes_out_in_ipv4_and_past_a_nat_in_port_4191() {
+    let names = (
+        IpAddr::V6(address("2001:db8:f::1")),
+        IpAddr::V6(address("2001:db8:f::11")),
+    );
+    let (local, remote) = (OURS, SocketAddrV4::new(PEER, 40_001));
+    let plain = Via::Ipv4 {
+        local,
+        remote,
+        udp_data: false,
+    };
+    for via in [plain, Via::Nat { local, remote }] {
+        let mut net = net4();
+        receive(&mut net, ETHERTYPE_ARP, &arp(1, PEER, OURS));
+        let mut out = Vec::new();
+        net.send_esp(AT_START, via, names, &SEALED, &mut out);
+        let sent = out.iter().find_map(|action| match action {
+            Action::Transmit { frame, .. } if frame[12..14] == [8, 0] => Some(frame),
+            _ => None,
+        });
+        let (header, octets) = ipv4(&sent.expect("an IPv4 packet")[14..]).unwrap();
+        assert_eq!((header.src_addr, header.dst_addr), (OURS, PEER));
+        assert_eq!(counter(&net, "net.tx.esp"), 1);
+        if via == plain {
+            assert_eq!((u8::from(header.next_header), octets), (50, &SEALED[..]));
+            continue;
+        }
+        let datagram = udp(OURS, PEER, octets).expect("a right checksum");
+        let ports = (datagram.source_port, datagram.destination_port);
+        assert_eq!(ports, (4191, 40_001));
+        let inner = datagram.payload;
+        assert_eq!((inner[0] >> 4, inner[6]), (6, 50), "IPv6, and ESP in it");
+        assert_eq!(&inner[40..], SEALED);
+        // The other side takes it as it is.
+        let back = in_datagram(OURS, 4191, &swapped(inner.to_vec()));
+        let out = receive(&mut net, ETHERTYPE_IPV4, &back);
+        let came = Action::Esp {
+            source: names.1,
+            destination: names.0,
+            via,
+            octets: SEALED.to_vec(),
+        };
+        assert_eq!(out, [came]);
     }
 }
 
