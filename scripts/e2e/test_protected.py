@@ -240,16 +240,19 @@ class Protected(WithKeys):
 
     def test_l_74_a_node_that_was_killed_goes_on_where_it_was(self):
         domain = self.domain
+        # What comes while the LMA is away has not come: a copy of it is no copy.
+        old = [octets for octets, _ in self.to_node("lma", ADDRESS["mag1"])][-5:]
         time.sleep(2.5)  # what has come in is stored once a second
         for name in ("mag1", "lma"):
             node = domain.nodes[name]
             node.kill()
             node.start()
             node.ready()
-        before, old = domain.lma.stats(), [o for o, _ in self.to_node("lma", ADDRESS["mag1"])][-5:]
+        before = domain.lma.stats()
         self.inject("lma", old)
         self.risen("lma", "esp.drop.replayed", before, len(old))
-        self.assertEqual([], domain.lma.bindings())
+        # MAG2 has noticed the restart and registers again; of MAG1, which has lost its own state, there is nothing.
+        self.assertEqual([], [b for b in domain.lma.bindings() if b["proxy_coa"] == str(ADDRESS["mag1"])])
         since = time.time()
         domain.attach(domain.mn1, domain.mag1, HI_NEW)
         domain.expect_order(since, [("PBU", "mag1", "lma"), ("PBA", "lma", "mag1")])
