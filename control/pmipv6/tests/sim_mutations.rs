@@ -14,7 +14,7 @@ use pmipv6::wire::message::RoKind;
 use pmipv6::wire::{Message, MobilityOption, timestamp_from_duration};
 
 /// A breakage must be noticed within this many schedules.
-const SCHEDULES: usize = 60;
+const SCHEDULES: usize = 600;
 
 /// What a breakage does with one output.
 enum Tampered {
