@@ -18,6 +18,9 @@ const MAX_SOLICIT: u32 = 3;
 const SLOW_RETRANS_TIMER: Duration = Duration::from_secs(3);
 /// Packets that wait for one neighbour (RFC 4861 section 7.2.2 asks for at least one).
 const MAX_QUEUED_PACKETS: usize = 16;
+/// Longest wait of a packet: a message that is older than its Timestamp may be (RFC 5213 section 5.5:
+/// TimestampValidityWindow, 300 ms) is refused, and its sender says it again soon.
+const MAX_WAIT: Duration = Duration::from_millis(250);
 
 /// A neighbour: the port, and its address there.
 pub(super) type Key = (u16, IpAddr);
@@ -45,8 +48,8 @@ struct Neighbour {
     state: State,
     /// A tunnel leads through it.
     tracked: bool,
-    /// Packets that wait for its link-layer address.
-    queue: VecDeque<Vec<u8>>,
+    /// Packets that wait for its link-layer address, each with the time since when.
+    queue: VecDeque<(Duration, Vec<u8>)>,
     used: Duration,
 }
 
@@ -142,7 +145,7 @@ impl Neighbours {
             neighbour.queue.pop_front();
             out.push(Effect::QueueFull);
         }
-        neighbour.queue.push_back(packet);
+        neighbour.queue.push_back((now, packet));
     }
 
     /// A Neighbour Advertisement (RFC 4861 section 7.2.5). Neighbours that nobody asked for are ignored.
@@ -170,7 +173,7 @@ impl Neighbours {
         }
         let until = if solicited { now + REACHABLE_TIME } else { now };
         neighbour.state = State::Reachable { mac, until };
-        self.resolved(key, known, mac, out);
+        self.resolved(now, key, known, mac, out);
         self.arm(until);
     }
 
@@ -316,7 +319,14 @@ impl Neighbours {
         }
     }
 
-    fn resolved(&mut self, key: Key, known: Option<[u8; 6]>, mac: [u8; 6], out: &mut Vec<Effect>) {
+    fn resolved(
+        &mut self,
+        now: Duration,
+        key: Key,
+        known: Option<[u8; 6]>,
+        mac: [u8; 6],
+        out: &mut Vec<Effect>,
+    ) {
         let Some(neighbour) = self.entries.get_mut(&key) else {
             return;
         };
@@ -326,11 +336,18 @@ impl Neighbours {
                 mac: Some(mac),
             });
         }
-        let waiting = std::mem::take(&mut neighbour.queue);
+        let waiting = std::mem::take(&mut neighbour.queue).into_iter();
+        let (late, in_time): (Vec<_>, Vec<_>) =
+            waiting.partition(|(since, _)| now.saturating_sub(*since) > MAX_WAIT);
+        if !late.is_empty() {
+            out.push(Effect::Unresolved {
+                packets: late.len() as u64,
+            });
+        }
         out.extend(
-            waiting
+            in_time
                 .into_iter()
-                .map(|packet| Effect::Send { key, mac, packet }),
+                .map(|(_, packet)| Effect::Send { key, mac, packet }),
         );
     }
 
@@ -507,6 +524,25 @@ mod tests {
                 mac: MAC,
                 packet: vec![1]
             }
+        );
+    }
+
+    #[test]
+    fn a_packet_that_has_waited_too_long_is_counted_and_not_sent() {
+        let (mut cache, mut out) = (Neighbours::new(2), Vec::new());
+        cache.send(at(0), key(1), vec![0], &mut out);
+        let later = at(1);
+        cache.send(later - MAX_WAIT, key(1), vec![1], &mut out);
+        out.clear();
+        cache.advertised(later, key(1), Some(MAC), SOLICITED, &mut out);
+        let (key, mac) = (key(1), MAC);
+        let packet = vec![1];
+        assert_eq!(
+            out,
+            [
+                Effect::Unresolved { packets: 1 },
+                Effect::Send { key, mac, packet }
+            ]
         );
     }
 
