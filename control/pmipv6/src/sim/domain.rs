@@ -222,6 +222,7 @@ impl<'a> Domain<'a> {
             address: self.layout.address(index),
             engine: None,
             incarnation: 0,
+            last_notes: BTreeMap::new(),
             dataplane: Dataplane::new(self.layout.workers),
             clock_ahead_us: 0,
             gate: None,

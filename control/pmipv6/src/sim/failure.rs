@@ -18,6 +18,8 @@ impl Domain<'_> {
         }
         self.nodes_down += 1;
         self.anchor_crashed |= node.role == Role::Lma;
+        let noted_at = node.gate.as_ref().map_or(0, |gate| gate.noted_at);
+        node.last_notes.insert(node.incarnation, noted_at);
         node.incarnation += 1;
         node.dataplane = Dataplane::new(workers);
         node.gate = None;

@@ -375,9 +375,9 @@ impl Domain<'_> {
             return true;
         };
         let node = &self.nodes[packet.to];
-        let noted = node.gate.as_ref().is_some_and(|gate| at <= gate.noted_at);
         // What was opened since the last note and before a crash is forgotten.
-        let forgotten = start != node.incarnation && !noted;
+        let crash = node.last_notes.get(&start);
+        let forgotten = crash.is_some_and(|noted_at| at > *noted_at);
         self.stats.taken_after_crash += u64::from(forgotten);
         forgotten
     }

@@ -224,6 +224,8 @@ pub struct Node {
     pub(super) gate: Option<Gate>,
     /// Sequence numbers as its last run left them.
     pub(super) stored: Saved,
+    /// When an incarnation that crashed had last noted what it opened.
+    pub(super) last_notes: BTreeMap<u32, Micros>,
     /// When the next timeout is to be handed in.
     pub(super) wake_at: Option<Micros>,
     /// Timeouts handed in at this very time: an engine that does not use up its deadline is stuck.
