@@ -70,7 +70,7 @@ impl PeerAuthorization {
     /// least is the sender's.
     fn may_name(&self, message: &Message) -> bool {
         let mine = |home: &IpNet| self.homes.iter().any(|of| of.contains(home));
-        let named = homes(options_of(message));
+        let named = homes(message.options());
         match message {
             Message::BindingUpdate(_) => named.iter().all(mine),
             _ => named.is_empty() || named.iter().any(mine),
@@ -88,21 +88,4 @@ fn homes(options: &[MobilityOption]) -> Vec<IpNet> {
     v6.map(IpNet::V6)
         .chain(v4.map(|address| IpNet::V4(address.into())))
         .collect()
-}
-
-fn options_of(message: &Message) -> &[MobilityOption] {
-    match message {
-        Message::BindingRefreshRequest(m) => &m.options,
-        Message::TestInit(m) => &m.options,
-        Message::Test(m) => &m.options,
-        Message::BindingUpdate(m) => &m.options,
-        Message::BindingAck(m) => &m.options,
-        Message::BindingError(m) => &m.options,
-        Message::Heartbeat(m) => &m.options,
-        Message::BindingRevocation(m) => &m.options,
-        Message::LocalizedRoutingInitiation(m) => &m.options,
-        Message::LocalizedRoutingAck(m) => &m.options,
-        Message::RoRequest(m) => &m.options,
-        Message::RoAck(m) => &m.options,
-    }
 }

@@ -7,7 +7,6 @@ use super::LocalMobilityAnchor;
 use super::state::BindingId;
 use crate::io::Event;
 use crate::path::{Pulse, Role};
-use crate::wire::Message;
 use crate::wire::message::Heartbeat;
 
 impl LocalMobilityAnchor {
@@ -19,51 +18,26 @@ impl LocalMobilityAnchor {
 
     /// This node has lost its state: its peers are told (section 3.2).
     pub(super) fn announce_restart(&mut self) {
-        for (peer, announcement) in self.heartbeats.announcements() {
-            self.node.send(peer, Message::Heartbeat(announcement));
-        }
+        self.heartbeats.announce(&mut self.node);
     }
 
     pub(super) fn run_heartbeats(&mut self) {
-        let now = self.node.mono();
-        while let Some(peer) = self.heartbeats.due(now) {
-            let bound = self.by_mag.contains_key(&peer);
-            let Some(beating) = self.heartbeats.ask(now, peer, bound) else {
-                continue;
-            };
-            if beating.silent {
-                self.node.silent(peer, Role::Mag, "Heartbeat");
-            }
-            self.node.send(peer, Message::Heartbeat(beating.request));
-        }
+        let by_mag = &self.by_mag;
+        self.heartbeats
+            .run(&mut self.node, Role::Mag, |mag| by_mag.contains_key(&mag));
     }
 
     pub(super) fn on_heartbeat(&mut self, source: IpAddr, heartbeat: &Heartbeat) {
-        if !heartbeat.response {
-            let response = self.heartbeats.respond(heartbeat);
-            return self.node.send(source, Message::Heartbeat(response));
-        }
-        let now = self.node.mono();
-        match self.heartbeats.heard(now, source, heartbeat) {
-            Pulse::Alive => {}
-            Pulse::Unmatched => self.node.count("pmipv6.drop.heartbeat-unmatched"),
-            Pulse::Restarted(since) => self.on_mag_restarted(source, since),
+        let pulse = self.heartbeats.take(&mut self.node, source, heartbeat);
+        if let Pulse::Restarted(since) = pulse {
+            self.on_mag_restarted(source, since);
         }
     }
 
     /// The MAG's bindings are gone: those that it made before `since` are removed. Of a later one nobody
     /// here can say which of its lives made it, so the MAG is asked (RFC 5846: possibly out of sync).
     fn on_mag_restarted(&mut self, mag: IpAddr, since: Option<Duration>) {
-        self.node.count("pmipv6.peer.restarted");
-        self.node.notify(Event::PeerRestarted { peer: mag });
-        let bound: Vec<BindingId> = self
-            .by_mag
-            .get(&mag)
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
-        for id in bound {
+        for id in self.bindings_of(mag) {
             let Some(entry) = self.bindings.get(&id) else {
                 continue;
             };

@@ -291,6 +291,12 @@ impl LocalMobilityAnchor {
         self.start_heartbeat(new);
     }
 
+    /// The sessions of a MAG.
+    pub(super) fn bindings_of(&self, mag: IpAddr) -> Vec<BindingId> {
+        let sessions = self.by_mag.get(&mag).into_iter().flatten();
+        sessions.copied().collect()
+    }
+
     fn leave(&mut self, id: BindingId, mag: IpAddr) {
         if let Some(sessions) = self.by_mag.get_mut(&mag) {
             sessions.remove(&id);

@@ -106,13 +106,7 @@ impl LocalMobilityAnchor {
 
     /// All bindings of one MAG with one message (section 5.1: G).
     pub(super) fn on_revoke_all(&mut self, token: Token, mag: IpAddr) {
-        let bindings: Vec<BindingId> = self
-            .by_mag
-            .get(&mag)
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
+        let bindings = self.bindings_of(mag);
         if bindings.is_empty() {
             let text = format!("{mag} has no bindings here.");
             return self.node.refuse(token, None, "no-such-binding", text);
@@ -319,13 +313,7 @@ impl LocalMobilityAnchor {
         } else if message.trigger_or_status != trigger::PER_PEER_POLICY {
             status::TRIGGER_NOT_SUPPORTED
         } else {
-            let bound: Vec<BindingId> = self
-                .by_mag
-                .get(&source)
-                .into_iter()
-                .flatten()
-                .copied()
-                .collect();
+            let bound = self.bindings_of(source);
             for id in &bound {
                 self.end_binding(*id, "revoked");
             }

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use super::MobileAccessGateway;
 use super::state::{State, Timer};
-use crate::io::Event;
 use crate::path::{Pulse, Role};
-use crate::wire::Message;
 use crate::wire::message::Heartbeat;
 
 /// MAGs that hear of a restart at the same time spread their first PBUs over this, milliseconds.
@@ -27,35 +25,19 @@ impl MobileAccessGateway {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
-        for (peer, announcement) in self.heartbeats.announcements() {
-            self.node.send(peer, Message::Heartbeat(announcement));
-        }
+        self.heartbeats.announce(&mut self.node);
     }
 
     pub(super) fn run_heartbeats(&mut self) {
-        let now = self.node.mono();
-        while let Some(peer) = self.heartbeats.due(now) {
-            let bound = self.bindings.values().any(|entry| entry.lma == peer);
-            let Some(beating) = self.heartbeats.ask(now, peer, bound) else {
-                continue;
-            };
-            if beating.silent {
-                self.node.silent(peer, Role::Lma, "Heartbeat");
-            }
-            self.node.send(peer, Message::Heartbeat(beating.request));
-        }
+        let bindings = &self.bindings;
+        let bound = |lma| bindings.values().any(|entry| entry.lma == lma);
+        self.heartbeats.run(&mut self.node, Role::Lma, bound);
     }
 
     pub(super) fn on_heartbeat(&mut self, source: IpAddr, heartbeat: &Heartbeat) {
-        if !heartbeat.response {
-            let response = self.heartbeats.respond(heartbeat);
-            return self.node.send(source, Message::Heartbeat(response));
-        }
-        let now = self.node.mono();
-        match self.heartbeats.heard(now, source, heartbeat) {
-            Pulse::Alive => {}
-            Pulse::Unmatched => self.node.count("pmipv6.drop.heartbeat-unmatched"),
-            Pulse::Restarted(_) => self.on_lma_restarted(source),
+        let pulse = self.heartbeats.take(&mut self.node, source, heartbeat);
+        if let Pulse::Restarted(_) = pulse {
+            self.on_lma_restarted(source);
         }
     }
 
@@ -63,8 +45,6 @@ impl MobileAccessGateway {
     /// paths carry packets meanwhile, which the LMA could not; it refuses their next refresh, when it has
     /// the bindings again (L-43), and controls what talks on from then.
     fn on_lma_restarted(&mut self, lma: IpAddr) {
-        self.node.count("pmipv6.peer.restarted");
-        self.node.notify(Event::PeerRestarted { peer: lma });
         let first = Duration::from_millis(self.node.rng.next_u64() % RE_REGISTER_WITHIN_MS);
         let mut at = self.node.mono() + first;
         let registered = self

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::node::Node;
+use super::peers::Role;
 use super::rng::Rng;
 use super::timers::Timers;
-use crate::io::HeartbeatView;
+use crate::io::{Event, HeartbeatView};
 use crate::wire::message::Heartbeat;
-use crate::wire::{MobilityOption, options};
+use crate::wire::{Message, MobilityOption, options};
 
 /// The first request to a peer goes out within this time, so that nodes that start together do not beat
 /// together, milliseconds.
@@ -78,11 +80,11 @@ pub(crate) enum Pulse {
 
 /// What to do when a deadline is due.
 #[derive(Debug)]
-pub(crate) struct Beating {
+struct Beating {
     /// The next request.
-    pub(crate) request: Heartbeat,
+    request: Heartbeat,
     /// The peer has been silent for too long, as of now.
-    pub(crate) silent: bool,
+    silent: bool,
 }
 
 #[derive(Debug)]
@@ -119,8 +121,57 @@ impl Heartbeats {
         self.beats.entry(peer).or_default()
     }
 
+    /// This node has lost its state: its peers are told (section 3.2).
+    pub(crate) fn announce<O: Copy>(&self, node: &mut Node<O>) {
+        for (peer, announcement) in self.announcements() {
+            node.send(peer, Message::Heartbeat(announcement));
+        }
+    }
+
+    /// Asks the peers whose time has come, as long as a binding with them is left. `role` is theirs.
+    pub(crate) fn run<O: Copy>(
+        &mut self,
+        node: &mut Node<O>,
+        role: Role,
+        bound: impl Fn(IpAddr) -> bool,
+    ) {
+        let now = node.mono();
+        while let Some(peer) = self.due(now) {
+            let Some(beating) = self.ask(now, peer, bound(peer)) else {
+                continue;
+            };
+            if beating.silent {
+                node.silent(peer, role, "Heartbeat");
+            }
+            node.send(peer, Message::Heartbeat(beating.request));
+        }
+    }
+
+    /// Answers a request, takes a response, and says what follows from it.
+    pub(crate) fn take<O: Copy>(
+        &mut self,
+        node: &mut Node<O>,
+        peer: IpAddr,
+        heartbeat: &Heartbeat,
+    ) -> Pulse {
+        if !heartbeat.response {
+            node.send(peer, Message::Heartbeat(self.respond(heartbeat)));
+            return Pulse::Alive;
+        }
+        let pulse = self.heard(node.mono(), peer, heartbeat);
+        match pulse {
+            Pulse::Alive => {}
+            Pulse::Unmatched => node.count("pmipv6.drop.heartbeat-unmatched"),
+            Pulse::Restarted(_) => {
+                node.count("pmipv6.peer.restarted");
+                node.notify(Event::PeerRestarted { peer });
+            }
+        }
+        pulse
+    }
+
     /// The next peer whose time has come.
-    pub(crate) fn due(&mut self, now: Duration) -> Option<IpAddr> {
+    fn due(&mut self, now: Duration) -> Option<IpAddr> {
         self.timers.pop(now)
     }
 
@@ -129,7 +180,7 @@ impl Heartbeats {
     }
 
     /// Asks a peer whose time has come; none where no binding with it is left.
-    pub(crate) fn ask(&mut self, now: Duration, peer: IpAddr, bound: bool) -> Option<Beating> {
+    fn ask(&mut self, now: Duration, peer: IpAddr, bound: bool) -> Option<Beating> {
         let interval = Duration::from_secs(self.config.interval_s.into());
         let allowed = self.config.missing_allowed;
         let beat = self.beats.get_mut(&peer)?;
@@ -153,7 +204,7 @@ impl Heartbeats {
     }
 
     /// The response to a request: always given (section 3.1), with our Restart Counter.
-    pub(crate) fn respond(&self, request: &Heartbeat) -> Heartbeat {
+    fn respond(&self, request: &Heartbeat) -> Heartbeat {
         Heartbeat {
             unsolicited: false,
             response: true,
@@ -168,7 +219,7 @@ impl Heartbeats {
     }
 
     /// What a node that has lost its state tells its peers (section 3.2).
-    pub(crate) fn announcements(&self) -> Vec<(IpAddr, Heartbeat)> {
+    fn announcements(&self) -> Vec<(IpAddr, Heartbeat)> {
         if self.config.restart_counter.is_none() {
             return Vec::new();
         }
@@ -183,7 +234,7 @@ impl Heartbeats {
     }
 
     /// Takes a response.
-    pub(crate) fn heard(&mut self, now: Duration, peer: IpAddr, response: &Heartbeat) -> Pulse {
+    fn heard(&mut self, now: Duration, peer: IpAddr, response: &Heartbeat) -> Pulse {
         let known = self.beats.contains_key(&peer);
         if !known && self.beats.len() >= MAX_PEERS {
             return Pulse::Unmatched;

@@ -68,4 +68,4 @@ pub use rng::Rng;
 pub use schedule::{Outcome, Schedule, kind_of};
 pub use shrink::{FAULTS, Selection, shrink};
 pub use stranger::{Forgery, STRANGER};
-pub use trace::{Sent, Trace, describe, options_of, title};
+pub use trace::{Sent, Trace, describe, title};

@@ -16,7 +16,7 @@ use super::domain::Domain;
 use super::forwarding::PairKey;
 use super::network::{Micros, NodeIndex, SECOND};
 use super::node::Dataplane;
-use super::trace::{describe, options_of, title};
+use super::trace::{describe, title};
 
 /// The homes that a message names, in its order.
 #[must_use]
@@ -31,13 +31,13 @@ pub fn homes_in(message: &Message) -> Vec<IpNet> {
         }
         _ => None,
     };
-    options_of(message).iter().filter_map(home).collect()
+    message.options().iter().filter_map(home).collect()
 }
 
 /// The pairs of homes, source and destination, that an RO message names (HL-9, HL-10).
 #[must_use]
 pub fn pairs_in(message: &Message) -> Vec<PairKey> {
-    let ends = Endpoints::from_options(options_of(message));
+    let ends = Endpoints::from_options(message.options());
     ends.map(|ends| ends.pairs()).unwrap_or_default()
 }
 

@@ -174,7 +174,8 @@ pub fn describe(message: &Message, names: &BTreeMap<IpAddr, String>) -> String {
         Message::Heartbeat(m) => write!(text, " seq {}", m.sequence),
         _ => Ok(()),
     };
-    let options: Vec<String> = options_of(message)
+    let options: Vec<String> = message
+        .options()
         .iter()
         .filter_map(|option| describe_option(option, names))
         .collect();
@@ -182,25 +183,6 @@ pub fn describe(message: &Message, names: &BTreeMap<IpAddr, String>) -> String {
         let _ = write!(text, " ({})", options.join(", "));
     }
     text
-}
-
-/// The options of any message.
-#[must_use]
-pub fn options_of(message: &Message) -> &[MobilityOption] {
-    match message {
-        Message::BindingRefreshRequest(m) => &m.options,
-        Message::TestInit(m) => &m.options,
-        Message::Test(m) => &m.options,
-        Message::BindingUpdate(m) => &m.options,
-        Message::BindingAck(m) => &m.options,
-        Message::BindingError(m) => &m.options,
-        Message::Heartbeat(m) => &m.options,
-        Message::BindingRevocation(m) => &m.options,
-        Message::LocalizedRoutingInitiation(m) => &m.options,
-        Message::LocalizedRoutingAck(m) => &m.options,
-        Message::RoRequest(m) => &m.options,
-        Message::RoAck(m) => &m.options,
-    }
 }
 
 fn describe_option(option: &MobilityOption, names: &BTreeMap<IpAddr, String>) -> Option<String> {
