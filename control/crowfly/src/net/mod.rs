@@ -7,6 +7,7 @@
 
 mod access;
 mod access4;
+mod arp;
 mod counters;
 mod frame;
 mod icmp;

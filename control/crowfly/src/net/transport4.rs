@@ -17,11 +17,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use pmipv6::io::Via;
-use smoltcp::wire::{
-    ArpOperation, ArpPacket, ArpRepr, DHCP_SERVER_PORT, EthernetAddress, IpProtocol, Ipv4Repr,
-};
+use smoltcp::wire::{DHCP_SERVER_PORT, IpProtocol, Ipv4Repr};
 
 use super::access4::ETHERTYPE_ARP;
+use super::arp::Arp;
 use super::frame::{Envelope, IPV6_LEN, build_ipv6, close, ipv6};
 use super::ipv4::{Datagram, build_ipv4, build_udp, echo_reply, ipv4, udp};
 use super::neighbour::Key;
@@ -451,65 +450,4 @@ fn is_unicast(address: Ipv4Addr) -> bool {
         || address.is_multicast()
         || address.is_broadcast()
         || address.is_loopback())
-}
-
-/// An ARP packet for IPv4 on Ethernet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Arp {
-    is_request: bool,
-    sender_mac: [u8; 6],
-    sender: Ipv4Addr,
-    target_mac: [u8; 6],
-    target: Ipv4Addr,
-}
-
-impl Arp {
-    fn parse(payload: &[u8]) -> Option<Self> {
-        let packet = ArpPacket::new_checked(payload).ok()?;
-        let ArpRepr::EthernetIpv4 {
-            operation,
-            source_hardware_addr,
-            source_protocol_addr,
-            target_hardware_addr,
-            target_protocol_addr,
-        } = ArpRepr::parse(&packet).ok()?
-        else {
-            return None;
-        };
-        Some(Self {
-            is_request: operation == ArpOperation::Request,
-            sender_mac: source_hardware_addr.0,
-            sender: source_protocol_addr,
-            target_mac: target_hardware_addr.0,
-            target: target_protocol_addr,
-        })
-    }
-
-    /// "`target` is at `mac`."
-    fn reply(&self, mac: [u8; 6]) -> Vec<u8> {
-        let reply = Self {
-            is_request: false,
-            sender_mac: mac,
-            sender: self.target,
-            target_mac: self.sender_mac,
-            target: self.sender,
-        };
-        reply.emit()
-    }
-
-    fn emit(&self) -> Vec<u8> {
-        let repr = ArpRepr::EthernetIpv4 {
-            operation: match self.is_request {
-                true => ArpOperation::Request,
-                false => ArpOperation::Reply,
-            },
-            source_hardware_addr: EthernetAddress(self.sender_mac),
-            source_protocol_addr: self.sender,
-            target_hardware_addr: EthernetAddress(self.target_mac),
-            target_protocol_addr: self.target,
-        };
-        let mut packet = vec![0; repr.buffer_len()];
-        repr.emit(&mut ArpPacket::new_unchecked(&mut packet[..]));
-        packet
-    }
 }

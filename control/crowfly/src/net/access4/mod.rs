@@ -13,9 +13,9 @@
 //!                    └▶ relay     to each server, and back
 //! ```
 
-mod arp;
 mod lease;
 mod message;
+mod proxy_arp;
 mod relay;
 
 #[cfg(test)]
@@ -29,6 +29,7 @@ use ipnet::Ipv4Net;
 use pmipv6::io::{DhcpMode, Ipv4Service, Link, MacAddr};
 use smoltcp::wire::DhcpMessageType as Kind;
 
+use super::arp::Arp;
 use super::frame::{Envelope, close};
 use super::icmp::TokenBucket;
 use super::{Action, Counters, Net};
@@ -225,7 +226,7 @@ impl Ipv4Links {
         envelope: &Envelope,
         payload: &[u8],
     ) -> Result<Option<Vec<u8>>, Refused> {
-        let query = arp::Query::parse(payload).ok_or(Refused::Malformed)?;
+        let query = Arp::parse(payload).ok_or(Refused::Malformed)?;
         let (config, served) = self.served(now, envelope)?;
         let own = served.service.address;
         if query.sender_mac != envelope.source
@@ -233,7 +234,7 @@ impl Ipv4Links {
         {
             return Err(Refused::ForeignSender);
         }
-        if !query.is_request || !arp::is_ours(query.target, &served.service, &served.subnet) {
+        if !query.is_request || !proxy_arp::is_ours(query.target, &served.service, &served.subnet) {
             return Ok(None);
         }
         if !served.rate.take(now) {
