@@ -112,8 +112,12 @@ pub enum IdlePolicy {
 pub struct DetectConfig {
     /// Notice at all. LMA: pairs of homes. MAG: uplink packets that no pair took.
     pub enabled: bool,
-    /// Packets of a pair before it is reported.
+    /// Packets of a pair before it is reported; 0: packets do not count.
     pub report_after_packets: u32,
+    /// Octets of a pair's packets, from their IP headers on, before it is reported; 0: octets do not count.
+    pub report_after_bytes: u64,
+    /// Within this time; 0: however long it takes.
+    pub within_ms: u32,
     /// Between two reports of one pair.
     pub min_interval_ms: u32,
     /// Pairs that are watched at once; rounded up to a power of two.
@@ -127,6 +131,8 @@ impl Default for DetectConfig {
         Self {
             enabled: true,
             report_after_packets: 1,
+            report_after_bytes: 0,
+            within_ms: 0,
             min_interval_ms: 1_000,
             max_tracked_pairs: 4_096,
             max_reports_per_s: 1_000,

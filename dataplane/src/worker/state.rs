@@ -67,9 +67,10 @@ impl State {
     /// A packet of a pair (named by two numbers) passed through.
     #[inline]
     pub(crate) fn pair_talks(&mut self, source: u64, destination: u64, packet: &Packet) {
+        let pair = [source, destination];
         let report = self
             .detect
-            .saw([source, destination], self.now_cycles, &mut self.tally);
+            .saw(pair, packet.ip_octets, self.now_cycles, &mut self.tally);
         if let Some(packets) = report {
             self.tell(Event::PairTalks {
                 source: ip(packet.source),

@@ -292,6 +292,13 @@ impl Check<'_> {
             let path = root("localized_routing").key("hold_off_max_s");
             self.complain(path, format!("less than hold_off_s, {}", lr.hold_off_s));
         }
+        if lr.detect.after_packets == 0 && lr.detect.after_bytes == 0 {
+            let path = root("localized_routing").key("detect").key("after_packets");
+            self.complain(
+                path,
+                "0, and after_bytes is 0 too: no pair would ever count as talking",
+            );
+        }
     }
 
     fn memory(&mut self) {

@@ -60,19 +60,28 @@ pub struct LocalizedRouting {
     /// Nothing to or from these is localized.
     #[schemars(with = "Vec<PrefixSchema>")]
     pub denied: Vec<IpNet>,
+    /// No path ends at these MAGs or is shared with these LMAs, by the addresses that name them.
+    #[schemars(with = "Vec<PrefixSchema>")]
+    pub denied_peers: Vec<IpNet>,
     /// When a pair counts as talking.
     pub detect: Detect,
     /// MAG: ask the LMA for paths (RO Request). LMA: grant what MAGs ask for (L-71, L-72).
     pub mag_requested: bool,
 }
 
-/// When a pair counts as talking.
+/// When a pair counts as talking: after so many packets, or after so many octets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Detect {
-    /// Packets of a pair until it is reported.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    /// Packets of a pair until it is reported; 0: packets do not count.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub after_packets: u32,
+    /// Octets of a pair's packets, IP header and all, until it is reported; 0: octets do not count.
+    #[schemars(range(min = 0, max = 1_000_000_000_000_u64))]
+    pub after_bytes: u64,
+    /// Within this time; what came before does not count. 0: however long it takes.
+    #[schemars(range(min = 0, max = 3_600_000))]
+    pub within_ms: u32,
     /// Least time between two reports of one pair.
     #[schemars(range(min = 1, max = 3_600_000))]
     pub min_report_interval_ms: u32,
@@ -103,6 +112,7 @@ impl Default for LocalizedRouting {
             incapable_s: 3600,
             hand_back_s: 10,
             denied: Vec::new(),
+            denied_peers: Vec::new(),
             detect: Detect::default(),
             mag_requested: false,
         }
@@ -113,6 +123,8 @@ impl Default for Detect {
     fn default() -> Self {
         Self {
             after_packets: 1,
+            after_bytes: 0,
+            within_ms: 0,
             min_report_interval_ms: 1000,
             max_tracked_pairs: 4096,
             max_reports_per_s: 1000,

@@ -155,6 +155,16 @@ fn unknown_keys_are_refused_at_every_level() {
 }
 
 #[test]
+fn l_3_a_pair_counts_as_talking_by_packets_or_by_octets_not_by_neither() {
+    let detect = |value| with(mag(), "/localized_routing/detect", value);
+    let by_octets = detect(json!({ "after_packets": 0, "after_bytes": 1, "within_ms": 10 }));
+    parse(&by_octets).expect("one of the two is enough");
+    let never = detect(json!({ "after_packets": 0 }));
+    let key = "localized_routing.detect.after_packets";
+    refused(&never, key, "no pair would ever count as talking");
+}
+
+#[test]
 fn keys_that_stand_twice_are_refused() {
     let text = mag().to_string();
     let text = text.replacen("\"role\":", "\"role\":\"lma\",\"role\":", 1);

@@ -233,6 +233,7 @@ pub(super) fn localized_routing(config: &Config) -> path::Config {
         incapable_s: from.incapable_s,
         mag_requested: from.mag_requested,
         denied: from.denied.clone(),
+        denied_peers: from.denied_peers.clone(),
         hand_back_s: from.hand_back_s,
     }
 }
@@ -353,6 +354,8 @@ fn detect(config: &Config) -> DetectConfig {
     DetectConfig {
         enabled: config.role == Role::Lma || mag_detects,
         report_after_packets: detect.after_packets,
+        report_after_bytes: detect.after_bytes,
+        within_ms: detect.within_ms,
         min_interval_ms: detect.min_report_interval_ms,
         max_tracked_pairs: detect.max_tracked_pairs,
         max_reports_per_s: detect.max_reports_per_s,

@@ -92,6 +92,9 @@ impl LocalMobilityAnchor {
             return Err(("pmipv6.lr.policy", "policy of the source MN"));
         }
         let full = |homes: &[IpNet]| self.paths.of_homes(homes).len() >= policy.max_paths_per_mn;
+        if policy.denies_peer(source.proxy_coa) {
+            return Err(("pmipv6.lr.policy", "policy of the source's MAG"));
+        }
         if full(&source.homes) {
             return Err(("pmipv6.lr.table-full", "too many paths of the source MN"));
         }
@@ -106,6 +109,9 @@ impl LocalMobilityAnchor {
         }
         if !self.may_localize(&destination.mn_id) {
             return Err(("pmipv6.lr.policy", "policy of the destination MN"));
+        }
+        if policy.denies_peer(destination.proxy_coa) {
+            return Err(("pmipv6.lr.policy", "policy of the destination's MAG"));
         }
         if full(&destination.homes) {
             return Err((
@@ -127,6 +133,9 @@ impl LocalMobilityAnchor {
         let Some(lma) = self.resolver.resolve(there) else {
             return Err(("pmipv6.lr.peer-lma-unknown", "peer LMA unknown"));
         };
+        if self.config.localized_routing.denies_peer(lma) {
+            return Err(("pmipv6.lr.policy", "policy of the peer LMA"));
+        }
         if !self
             .node
             .peers

@@ -85,6 +85,10 @@ impl LocalMobilityAnchor {
         else {
             return;
         };
+        let policy = &self.config.localized_routing;
+        if policy.denies_peer(source_mag) || policy.denies_peer(destination_mag) {
+            return self.set_up_denied(id);
+        }
         if !self
             .node
             .peers
@@ -244,6 +248,13 @@ impl LocalMobilityAnchor {
         } else {
             self.forget_path(id);
         }
+    }
+
+    /// An MN of the pair is at a MAG that policy wants no path with.
+    pub(super) fn set_up_denied(&mut self, id: PathId) {
+        self.node.count("pmipv6.lr.policy");
+        let why = "policy of an MN's MAG";
+        self.set_up_failed(id, Some(ro_status::NOT_ALLOWED), why, false);
     }
 
     /// Nobody answered the set-up. It may have succeeded all the same: the path is remembered, so that it

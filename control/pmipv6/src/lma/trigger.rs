@@ -58,6 +58,9 @@ impl LocalMobilityAnchor {
         let Some(mag) = entry.map(|entry| entry.proxy_coa) else {
             return;
         };
+        if self.config.localized_routing.denies_peer(mag) {
+            return self.set_up_denied(id);
+        }
         let lifetime = self.lifetime_for(&ends, u16::MAX);
         let timestamp = self.clock.tick(self.node.now.wall);
         let draft = Draft {
@@ -208,6 +211,9 @@ impl LocalMobilityAnchor {
     fn take_control(&mut self, asked: Asked, order: Order) -> Result<(), u8> {
         let ends = self.resolve_destination(&order.ends)?;
         let policy = self.config.localized_routing.clone();
+        if policy.denies_peer(asked.peer) || policy.denies_peer(order.mag) {
+            return Err(ro_status::NOT_ALLOWED);
+        }
         let known = self.find_shared(&ends);
         if let Some(id) = known {
             if !order.handover && self.is_standing(id, asked.peer, &order) {

@@ -65,6 +65,8 @@ impl MobileAccessGateway {
             self.check_attached(&order.ends.source.homes, None)?;
         } else if !self.config.peers.is_mag(order.mag) {
             return Err(ro_status::PEER_NOT_AUTHORIZED);
+        } else if self.config.localized_routing.denies_peer(order.mag) {
+            return Err(ro_status::NOT_ALLOWED);
         }
         if !self
             .node
@@ -140,6 +142,9 @@ impl MobileAccessGateway {
             return Err(ro_status::PEER_NOT_AUTHORIZED);
         }
         self.check_policy(&order.ends)?;
+        if self.config.localized_routing.denies_peer(order.mag) {
+            return Err(ro_status::NOT_ALLOWED);
+        }
         self.check_attached(&order.ends.source.homes, None)?;
         self.check_order(order)?;
         self.check_room(order)

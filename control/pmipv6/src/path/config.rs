@@ -48,6 +48,8 @@ pub struct Config {
     pub mag_requested: bool,
     /// Nothing to or from these is localized.
     pub denied: Vec<IpNet>,
+    /// No path ends at these MAGs or is shared with these LMAs, by the addresses that name them.
+    pub denied_peers: Vec<IpNet>,
     /// MAG: how long packets for an MN that has left are handed back to its LMA, seconds; LMA: how
     /// long they are accepted from there (HL-34). 0 turns it off.
     pub hand_back_s: u32,
@@ -74,6 +76,7 @@ impl Default for Config {
             incapable_s: 3_600,
             mag_requested: false,
             denied: Vec::new(),
+            denied_peers: Vec::new(),
             hand_back_s: 10,
         }
     }
@@ -85,6 +88,11 @@ impl Config {
         self.denied
             .iter()
             .any(|net| net.contains(home) || home.contains(net))
+    }
+
+    /// Whether policy wants no path with this MAG or LMA.
+    pub fn denies_peer(&self, peer: IpAddr) -> bool {
+        self.denied_peers.iter().any(|net| net.contains(&peer))
     }
 }
 
