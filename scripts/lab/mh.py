@@ -175,9 +175,14 @@ def pbu(sequence, lifetime, pieces, flags=0x8200):
     return build(PBU, struct.pack("!HHH", sequence, flags, lifetime), pieces)
 
 
-def ro_request(kind, sequence, lifetime_s, pieces):
+def ro_request(kind, sequence, lifetime_s, pieces, flags=0):
     """RO Trigger, Init, Setup, Refresh, Request."""
-    return build(kind, struct.pack("!HHH", sequence, 0, lifetime_s), pieces)
+    return build(kind, struct.pack("!HHH", sequence, flags, lifetime_s), pieces)
+
+
+def pba(sequence, status, lifetime, pieces):
+    """Proxy Binding Acknowledgement: P set (RFC 5213 section 8.2)."""
+    return build(PBA, struct.pack("!BBHH", status, 0x20, sequence, lifetime), pieces)
 
 
 def ro_ack(kind, sequence, status, lifetime_s, pieces):
