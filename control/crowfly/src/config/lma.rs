@@ -63,7 +63,7 @@ pub struct Lma {
 pub enum DhcpMode {
     /// The S flag: MAGs give out the home addresses of the LMA's bindings.
     Server,
-    /// MAGs relay. Crowfly's MAGs do not: they count such messages and drop them.
+    /// MAGs relay to their `mag.dhcp_servers`; where they have none, such messages are counted drops.
     Relay,
 }
 

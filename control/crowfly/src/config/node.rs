@@ -59,8 +59,8 @@ pub struct Domain {
     /// FixedMAGLinkLayerAddressOnAllAccessLinks (RFC 5213 section 9.3); RFC 6543's by default.
     #[schemars(with = "MacSchema")]
     pub fixed_mag_link_layer_address: MacAddr,
-    /// TimestampBasedApproachInUse (RFC 5213 section 9.3): PBUs are ordered by time, otherwise by
-    /// sequence number.
+    /// TimestampBasedApproachInUse (RFC 5213 section 9.3): a MAG's PBUs are ordered by time, otherwise by
+    /// sequence number. An LMA goes by what a PBU has (section 5.5).
     pub timestamp_based_approach_in_use: bool,
     /// MobileNodeGeneratedTimestampInUse (RFC 5213 section 9.3): the LMA checks no validity window.
     pub mobile_node_generated_timestamp_in_use: bool,
@@ -93,7 +93,7 @@ pub struct Limits {
     /// Mobile nodes: entries of the binding cache or of the binding update list.
     #[schemars(range(min = 1, max = 4_194_304))]
     pub max_bindings: u32,
-    /// Home network prefixes and home addresses of one mobile node.
+    /// Home network prefixes of one mobile node of `lma.mobile_nodes`.
     #[schemars(range(min = 1, max = 32))]
     pub max_homes_per_binding: u32,
     /// Localized paths, and pairs that have none and are remembered for that.
@@ -105,7 +105,8 @@ pub struct Limits {
     /// Peers: LMAs, MAGs.
     #[schemars(range(min = 1, max = 65_536))]
     pub max_peers: u32,
-    /// Neighbours per port that are resolved or being resolved (RFC 4861 section 5.1).
+    /// Neighbours that are resolved or being resolved (RFC 4861 section 5.1): so many for each port there is,
+    /// which the ports share.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub max_neighbours_per_port: u32,
     /// Connections to the control socket.

@@ -1,29 +1,21 @@
 //! Protected signalling: peers, their roles and keys, and what is protected (RFC 4301 section 4.4,
 //! RFC 5213 section 4).
 
-use std::borrow::Cow;
-use std::io::Read;
-use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+mod check;
+mod key_file;
+mod text;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use pmipv6::esp::{self, KeyMaterial, Suite};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use zeroize::Zeroizing;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::error::Complaint;
-use super::locate::KeyPath;
-use super::{Config, Protection, Role};
-
-/// Longest key file that is read: the longest key, and some white space.
-const MAX_KEY_FILE_BYTES: u64 = 1024;
-/// Permissions of group and others: none of them may be set on what holds a key.
-const OTHERS: u32 = 0o077;
-/// Shown instead of a key.
-const HIDDEN: &str = "(hidden)";
+pub(super) use check::check;
+pub(super) use key_file::check_mode;
+use text::{ActionSchema, DirectionSchema, SuiteSchema};
 
 /// Peers, keys and policies; with `"protection": "esp"` only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,7 +43,8 @@ pub struct Security {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityPeer {
-    /// Addresses and prefixes that the peer's packets may come from and go to; the first one names it.
+    /// Addresses and prefixes, of either family, that the peer's packets may come from and go to; the first one
+    /// names it. Behind a NAT it has its IPv6 address alone.
     #[schemars(length(min = 1, max = 64))]
     pub addresses: Vec<Remote>,
     /// What the peer is: it may send the messages of these roles alone (L-74).
@@ -189,29 +182,6 @@ impl Security {
                 .flatten()
         })
     }
-
-    /// Reads the key files; what is wrong with them.
-    pub(super) fn read_key_files(&mut self, directory: &Path) -> Vec<Complaint> {
-        let mut complaints = Vec::new();
-        for (index, peer) in self.peers.iter_mut().enumerate() {
-            for (at, association) in peer.associations.iter_mut().enumerate() {
-                let path = association_path(index, at);
-                let outbound = association.outbound.as_mut().map(|leg| ("outbound", leg));
-                let inbound = Some(("inbound", &mut association.inbound));
-                for (name, leg) in [inbound, outbound].into_iter().flatten() {
-                    let Some(file) = &leg.key_file else { continue };
-                    match read_key(&directory.join(file)) {
-                        Ok(secret) => leg.read = Some(secret),
-                        Err(reason) => complaints.push(Complaint {
-                            path: path.key(name).key("key_file"),
-                            reason,
-                        }),
-                    }
-                }
-            }
-        }
-        complaints
-    }
 }
 
 impl SecurityPeer {
@@ -259,23 +229,6 @@ impl SecurityLeg {
             key: self.material().cloned().unwrap_or_default(),
         }
     }
-
-    fn check(&self, suite: Suite, path: &KeyPath, complaints: &mut Vec<Complaint>) {
-        let (key, reason) = match (&self.key, &self.key_file, self.material()) {
-            (Some(_), Some(_), _) => ("key_file", "there is a key already".to_owned()),
-            (None, None, _) => ("key", "missing: a key, or a key_file".to_owned()),
-            (key, _, Some(material)) if material.len() != suite.key_len() => {
-                let (needed, found) = (suite.key_len(), material.len());
-                let name = if key.is_some() { "key" } else { "key_file" };
-                let reason = format!("{suite} needs {needed} octets, there are {found}");
-                (name, reason)
-            }
-            // Of a key file that could not be read it was said why.
-            _ => return,
-        };
-        let path = path.key(key);
-        complaints.push(Complaint { path, reason });
-    }
 }
 
 impl SecurityPolicy {
@@ -289,148 +242,6 @@ impl SecurityPolicy {
     }
 }
 
-/// Everything that is wrong with how signalling is protected.
-pub(super) fn check(config: &Config) -> Vec<Complaint> {
-    let path = KeyPath::default().key("security");
-    let complain = |reason: &str| {
-        let reason = reason.to_owned();
-        let path = path.clone();
-        vec![Complaint { path, reason }]
-    };
-    let security = match (config.protection, &config.security) {
-        (Protection::None, None) => return Vec::new(),
-        (Protection::None, Some(_)) => {
-            return complain("does not belong here: \"protection\" is \"none\"");
-        }
-        (Protection::Esp, None) => {
-            return complain("missing: \"protection\": \"esp\" needs peers and their keys");
-        }
-        (Protection::Esp, Some(security)) => security,
-    };
-    let mut complaints = Vec::new();
-    if !security.state_file.is_absolute() {
-        let path = path.key("state_file");
-        let reason = "not an absolute path".to_owned();
-        complaints.push(Complaint { path, reason });
-    }
-    for (index, peer) in security.peers.iter().enumerate() {
-        check_peer(peer, index, &mut complaints);
-    }
-    check_anchors(config, security, &mut complaints);
-    // What the boundary itself refuses is about several entries; single ones were named above.
-    if complaints.is_empty()
-        && let Err(error) = esp::Boundary::new(&security.boundary(), 0, esp::Saved::default())
-    {
-        complaints.push(Complaint {
-            path,
-            reason: error.to_string(),
-        });
-    }
-    complaints
-}
-
-/// A file that holds keys is its owner's alone.
-pub(super) fn check_mode(config: &Config, file: &Path) -> Vec<Complaint> {
-    let holds_keys = config.security.as_ref().is_some_and(Security::holds_keys);
-    if !holds_keys {
-        return Vec::new();
-    }
-    match std::fs::metadata(file).map(|of| of.permissions().mode()) {
-        Ok(mode) if mode & OTHERS != 0 => vec![Complaint {
-            path: KeyPath::default().key("security"),
-            reason: format!(
-                "holds keys, and others than the file's owner may read or write it: chmod 600 {}",
-                file.display()
-            ),
-        }],
-        _ => Vec::new(),
-    }
-}
-
-fn check_peer(peer: &SecurityPeer, index: usize, complaints: &mut Vec<Complaint>) {
-    let path = KeyPath::default().key("security").key("peers").index(index);
-    for (name, list) in [("addresses", &peer.addresses), ("homes", &peer.homes)] {
-        for (at, Remote(net)) in list.iter().enumerate() {
-            if net.trunc() != *net {
-                let path = path.key(name).index(at);
-                let reason = format!("has bits beyond its length; meant is {}", net.trunc());
-                complaints.push(Complaint { path, reason });
-            }
-        }
-    }
-    for (at, association) in peer.associations.iter().enumerate() {
-        let path = association_path(index, at);
-        let suite = association.suite;
-        association
-            .inbound
-            .check(suite, &path.key("inbound"), complaints);
-        if let Some(outbound) = &association.outbound {
-            outbound.check(suite, &path.key("outbound"), complaints);
-        }
-    }
-}
-
-/// The LMAs that the node is told to speak to have keys, unless some policy lets messages by in the clear.
-fn check_anchors(config: &Config, security: &Security, complaints: &mut Vec<Complaint>) {
-    if security
-        .policies
-        .iter()
-        .any(|policy| policy.action == esp::Action::Bypass)
-    {
-        return;
-    }
-    let root = KeyPath::default();
-    let mut anchors = Vec::new();
-    if let (Role::Mag, Some(mag)) = (config.role, &config.mag) {
-        let path = root.key("mag");
-        anchors.push((path.key("lma"), mag.lma));
-        let named = mag.lma_of.iter();
-        anchors.extend(named.map(|(mn_id, lma)| (path.key("lma_of").key(mn_id), *lma)));
-    }
-    if let (Role::Lma, Some(lma)) = (config.role, &config.lma) {
-        let path = root.key("lma").key("peer_lmas");
-        let peers = lma.peer_lmas.iter().enumerate();
-        anchors.extend(peers.map(|(at, peer)| (path.index(at).key("lma"), peer.lma)));
-    }
-    for (path, lma) in anchors {
-        let of = |Remote(net): &Remote| net.contains(&IpAddr::V6(lma));
-        let known = security.peers.iter().any(|peer| {
-            peer.roles.contains(&SecurityRole::Lma)
-                && !peer.associations.is_empty()
-                && peer.addresses.iter().any(of)
-        });
-        if !known {
-            let reason = "no entry of security.peers has this address, the role \"lma\" and keys";
-            let reason = reason.to_owned();
-            complaints.push(Complaint { path, reason });
-        }
-    }
-}
-
-fn association_path(peer: usize, association: usize) -> KeyPath {
-    let peers = KeyPath::default().key("security").key("peers");
-    peers.index(peer).key("associations").index(association)
-}
-
-fn read_key(file: &Path) -> Result<Secret, String> {
-    let unread = |error: std::io::Error| format!("{}: {error}", file.display());
-    let mut opened = std::fs::File::open(file).map_err(unread)?;
-    let mode = opened.metadata().map_err(unread)?.permissions().mode();
-    if mode & OTHERS != 0 {
-        return Err(format!(
-            "others than the file's owner may read or write it: chmod 600 {}",
-            file.display()
-        ));
-    }
-    // Room for all at once: growing would leave copies behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(MAX_KEY_FILE_BYTES as usize));
-    let limited = opened.by_ref().take(MAX_KEY_FILE_BYTES);
-    { limited }.read_to_end(&mut text).map_err(unread)?;
-    let text = std::str::from_utf8(&text).map_err(|_| "not hexadecimal digits".to_owned())?;
-    let key = KeyMaterial::from_hex(text).map_err(|error| error.to_string())?;
-    Ok(Secret(key))
-}
-
 fn nets(remotes: &[Remote]) -> Vec<IpNet> {
     remotes.iter().map(|remote| remote.0).collect()
 }
@@ -442,76 +253,3 @@ fn replay_window_packets() -> u32 {
 fn yes() -> bool {
     true
 }
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(HIDDEN)
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Zeroizing::new(String::deserialize(deserializer)?);
-        // The error does not quote what it was.
-        let key = KeyMaterial::from_hex(&text).map_err(serde::de::Error::custom)?;
-        Ok(Self(key))
-    }
-}
-
-impl TryFrom<String> for Remote {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        let address = text.parse::<IpAddr>().map(IpNet::from);
-        let net = address.or_else(|_| text.parse::<IpNet>());
-        net.map(Self)
-            .map_err(|_| format!("{text:?} is not an address or prefix"))
-    }
-}
-
-impl From<Remote> for String {
-    fn from(Remote(net): Remote) -> Self {
-        if net.prefix_len() == net.max_prefix_len() {
-            net.addr().to_string()
-        } else {
-            net.to_string()
-        }
-    }
-}
-
-macro_rules! schema {
-    ($name:ident, $title:literal, $schema:tt) => {
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
-                $title.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        }
-    };
-}
-
-struct SuiteSchema;
-struct DirectionSchema;
-struct ActionSchema;
-
-schema!(Secret, "Secret", {
-    "type": "string",
-    "pattern": "^\\s*([0-9a-fA-F]{2})+\\s*$"
-});
-schema!(Remote, "Remote", {
-    "type": "string",
-    "pattern": "^[0-9a-fA-F:.]+(/[0-9]{1,3})?$",
-    "examples": ["2001:db8:f::1", "2001:db8:f::/64", "192.0.2.1"]
-});
-schema!(SuiteSchema, "Suite", {
-    "type": "string",
-    "enum": [
-        "aes-128-gcm-16", "aes-256-gcm-16",
-        "aes-128-cbc-hmac-sha2-256-128", "aes-256-cbc-hmac-sha2-256-128",
-        "null-hmac-sha2-256-128"
-    ]
-});
-schema!(DirectionSchema, "Direction", { "type": "string", "enum": ["in", "out"] });
-schema!(ActionSchema, "Action", { "type": "string", "enum": ["protect", "bypass", "discard"] });

@@ -1,7 +1,7 @@
 //! IPv4 between the nodes: which peers are reached by it, and how (RFC 5844 section 4, RFC 5555 section 4).
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -59,6 +59,15 @@ pub struct Ipv4Peer {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub nat: Vec<Ipv4Prefix>,
+}
+
+impl Ipv4Transport {
+    /// The row that says how a peer is reached by IPv4; none: by IPv6.
+    #[must_use]
+    pub fn row_of(&self, peer: Ipv6Addr) -> Option<&Ipv4Peer> {
+        let rows = self.peers.iter().filter(|row| row.peer.0.contains(&peer));
+        rows.max_by_key(|row| row.peer.0.prefix_len())
+    }
 }
 
 impl Ipv4Peer {
@@ -128,9 +137,8 @@ impl JsonSchema for Ipv4Prefix {
 
 impl Config {
     /// Whether some row says how this peer is reached by IPv4.
-    pub(super) fn is_reached_by_ipv4(&self, peer: std::net::Ipv6Addr) -> bool {
-        let mut rows = self.ipv4_transport.peers.iter();
-        rows.any(|row| row.peer.0.contains(&peer))
+    pub(super) fn is_reached_by_ipv4(&self, peer: Ipv6Addr) -> bool {
+        self.ipv4_transport.row_of(peer).is_some()
     }
 }
 

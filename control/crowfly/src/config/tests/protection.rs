@@ -159,6 +159,57 @@ fn what_policy_lets_by_needs_no_keys() {
     assert!(parse(&value).is_ok());
 }
 
+/// RFC 5844 section 4.3.1: the selectors are IPv4 addresses; HL-8: the name is in the message.
+#[test]
+fn l_68_esp_over_ipv4_goes_by_the_addresses_of_the_peers_entry() {
+    let rows = json!([
+        {"peer": "2001:db8:f::1", "address": "198.51.100.1"},
+        {"peer": "2001:db8:f::12", "address": "198.51.100.12"}
+    ]);
+    let mut base = with(
+        esp(),
+        "/ports/1/addresses",
+        json!(["2001:db8:f::11/128", "198.51.100.11/24"]),
+    );
+    base["ports"][1].as_object_mut().unwrap().remove("gateway");
+    base["ipv4_transport"] = json!({ "peers": rows });
+    let addresses = |list: Value| with(base.clone(), "/security/peers/0/addresses", list);
+    for right in [
+        json!(["2001:db8:f::1", "198.51.100.1"]),
+        json!(["2001:db8:f::1", "198.51.100.0/29"]),
+    ] {
+        let config = parse(&addresses(right.clone()));
+        assert!(config.is_ok(), "{right}: {config:?}");
+    }
+    let named = addresses(json!(["2001:db8:f::1"]));
+    let at = |index: usize, key: &str| format!("ipv4_transport.peers[{index}].{key}");
+    refused(&named, &at(0, "address"), "add it there");
+    // Through a NAT the IPv6 addresses are the selectors.
+    for (pointer, new) in [
+        ("/ipv4_transport/peers/0/nat", json!(["192.0.2.200"])),
+        ("/ipv4_transport/behind_nat", json!(true)),
+    ] {
+        let config = parse(&with(named.clone(), pointer, new));
+        assert!(config.is_ok(), "{pointer}: {config:?}");
+    }
+    let other = |list: Value| {
+        let mut value = named.clone();
+        let peers = value["security"]["peers"].as_array_mut().unwrap();
+        peers.push(json!({"addresses": list, "roles": ["mag"], "associations": []}));
+        value
+    };
+    refused(
+        &other(json!(["198.51.100.1"])),
+        &at(0, "address"),
+        "different entries",
+    );
+    refused(
+        &other(json!(["198.51.100.12"])),
+        &at(1, "peer"),
+        "not this name",
+    );
+}
+
 /// A directory that goes with the test.
 struct Scratch(PathBuf);
 
