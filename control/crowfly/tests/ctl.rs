@@ -123,7 +123,41 @@ fn json_is_the_nodes_answer_on_one_line() {
 
 #[test]
 fn version_and_status_are_read_by_people() {
-    let status = answer::Status {
+    let status = status();
+    let (node, seen) = node(move |_| Ok(serde_json::to_value(&status).unwrap()));
+    let out = prints(&node, &["status"]);
+    let lines = table(&out);
+    assert!(lines.contains(&vec!["role", "mag"]), "{out}");
+    assert!(
+        lines.contains(&vec!["addresses", "2001:db8:f::11"]),
+        "{out}"
+    );
+    let port = [
+        "0",
+        "core",
+        "net_af_packet0",
+        "transport",
+        "up",
+        "02:00:00:00:00:11",
+        "1500",
+        "2001:db8:f::11/64",
+    ];
+    assert!(lines.contains(&port.to_vec()), "{out}");
+    assert!(
+        lines.contains(&vec!["1", "12.5", "11.0", "1.2", "42", "0"]),
+        "{out}"
+    );
+    assert!(out.contains("not protected"), "{out}");
+    assert!(
+        !out.contains("MBPS"),
+        "a column in which nothing stands: {out}"
+    );
+    assert_eq!(*seen.lock().unwrap(), [Method::Status]);
+}
+
+/// What a node answers to `status`.
+fn status() -> answer::Status {
+    answer::Status {
         node_id: "mag1".to_owned(),
         role: "mag".to_owned(),
         version: "0.1.0".to_owned(),
@@ -154,36 +188,7 @@ fn version_and_status_are_read_by_people() {
             update_backlog: 0,
         }],
         alarms: Vec::new(),
-    };
-    let (node, seen) = node(move |_| Ok(serde_json::to_value(&status).unwrap()));
-    let out = prints(&node, &["status"]);
-    let lines = table(&out);
-    assert!(lines.contains(&vec!["role", "mag"]), "{out}");
-    assert!(
-        lines.contains(&vec!["addresses", "2001:db8:f::11"]),
-        "{out}"
-    );
-    let port = [
-        "0",
-        "core",
-        "net_af_packet0",
-        "transport",
-        "up",
-        "02:00:00:00:00:11",
-        "1500",
-        "2001:db8:f::11/64",
-    ];
-    assert!(lines.contains(&port.to_vec()), "{out}");
-    assert!(
-        lines.contains(&vec!["1", "12.5", "11.0", "1.2", "42", "0"]),
-        "{out}"
-    );
-    assert!(out.contains("not protected"), "{out}");
-    assert!(
-        !out.contains("MBPS"),
-        "a column in which nothing stands: {out}"
-    );
-    assert_eq!(*seen.lock().unwrap(), [Method::Status]);
+    }
 }
 
 #[test]
@@ -516,6 +521,62 @@ fn counters_and_latencies_are_tables() {
         ]
     );
     assert_eq!(lines[2], ["signalling", "0", "-", "-", "-", "-", "-", "-"]);
+}
+
+/// Text format 0.0.4: HELP, TYPE, and all lines of a metric, each once.
+#[test]
+fn metrics_are_a_page_that_prometheus_reads() {
+    let (node, _) = node(|method| match method {
+        Method::Status => Ok(serde_json::to_value(status()).unwrap()),
+        Method::Stats { filter: None } => Ok(json!({"counters": {
+            "dataplane.drop.hop-limit": 3, "mempool.in-use": 5,
+            "port.core.rx.packets": 18_446_744_073_709_551_615_u64, "worker.1.rx.packets": 8
+        }})),
+        Method::Latency => Ok(json!({"histograms": {
+            "path-setup": {"count": 2, "min": 1, "p50": 2_000_000, "p90": 0, "p99": 0, "p99_9": 0, "max": 3},
+        }})),
+        other => panic!("{other:?}"),
+    });
+    let page = prints(&node, &["metrics"]);
+    let (mut current, mut seen) = (String::new(), std::collections::HashSet::new());
+    for line in page.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if let ["#", "HELP" | "TYPE", name, what, ..] = words.as_slice() {
+            assert!(!what.is_empty() && name.starts_with("crowfly_"), "{line}");
+            assert!(seen.insert(format!("{} {name}", words[1])), "twice: {line}");
+            current = (*name).to_owned();
+            continue;
+        }
+        let (sample, value) = line.rsplit_once(' ').unwrap();
+        let name = sample.split('{').next().unwrap();
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        assert!(name.chars().all(plain), "{line}");
+        assert!(
+            name == current || name == format!("{current}_count"),
+            "{line} under {current}"
+        );
+        assert!(seen.insert(sample.to_owned()), "twice: {line}");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+    for line in [
+        "crowfly_dataplane_drop_hop_limit 3",
+        "crowfly_mempool_in_use 5",
+        "crowfly_port_rx_packets{port=\"core\"} 18446744073709551615",
+        "crowfly_worker_rx_packets{lcore=\"1\"} 8",
+        "crowfly_latency_seconds{of=\"path-setup\",quantile=\"0.5\"} 0.002000000",
+        "crowfly_latency_seconds_count{of=\"path-setup\"} 2",
+        "crowfly_update_backlog 3",
+        "crowfly_info{node_id=\"mag1\",role=\"mag\",version=\"0.1.0\",protection=\"none\"} 1",
+        "crowfly_uptime_seconds 61",
+        "crowfly_alarms 0",
+        "crowfly_port_up{port=\"core\"} 1",
+        "crowfly_worker_load_ratio{lcore=\"1\"} 0.0125",
+    ] {
+        assert!(page.lines().any(|other| other == line), "{line}\n{page}");
+    }
+    let all: Value = serde_json::from_str(&prints(&node, &["metrics", "--json"])).unwrap();
+    assert_eq!(all["stats"]["counters"]["mempool.in-use"], 5);
+    assert_eq!(all["status"]["node_id"], "mag1");
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use ipnet::Ipv6Net;
 use pmipv6::io::MacAddr;
 use pmipv6::wire::Numbering;
 
 use super::error::Failure;
-use crate::socket::{AccessTechnologyType, DEFAULT_PATH, HandoffIndicator, PortRef};
+use crate::socket::{AccessTechnologyType, DEFAULT_PATH, EVENT_NAMES, HandoffIndicator, PortRef};
 
 const AFTER_HELP: &str = "\
 A first look at a node:
@@ -113,6 +114,11 @@ pub(super) enum Command {
     Stats(StatsArgs),
     /// How long things take: signalling, path set-up, updates, bursts
     Latency,
+    /// State, counters and latencies as a text page for Prometheus
+    ///
+    /// The textfile collector of its node exporter takes it: `crowflyctl metrics > crowfly.prom`, renamed into its
+    /// folder. Numbers are those of `status`, `stats` and `latency`, under the same names.
+    Metrics,
     /// Prints what happens, as it happens
     Events(EventsArgs),
     /// The configuration that runs
@@ -267,8 +273,8 @@ pub(super) struct EventsArgs {
     /// Stop after this many
     #[arg(long, conflicts_with = "follow")]
     pub(super) count: Option<u64>,
-    /// Only these: attach,detach,handover,path_up,path_down,path_refused,peer_up,peer_down,alarm
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    /// Only these, with commas between them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = PossibleValuesParser::new(EVENT_NAMES))]
     pub(super) only: Vec<String>,
 }
 

@@ -66,7 +66,11 @@ pub(super) fn ask(client: &mut Client, command: &Command) -> Result<(Shape, Valu
                 .map_err(|error| Failure::Usage(format!("the parameters are not JSON: {error}")))?;
             (Shape::Json, method.as_str(), params)
         }
-        Command::Events(_) | Command::Decode(_) | Command::Replay { .. } | Command::Trace(_) => {
+        Command::Events(_)
+        | Command::Decode(_)
+        | Command::Replay { .. }
+        | Command::Trace(_)
+        | Command::Metrics => {
             unreachable!("these are no single call")
         }
     };

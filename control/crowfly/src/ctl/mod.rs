@@ -13,6 +13,7 @@ mod client;
 mod decode;
 mod error;
 mod hex;
+mod metrics;
 mod replay;
 mod show;
 mod table;
@@ -73,6 +74,7 @@ fn execute(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Trace(trace) => trace::run(args, trace, out),
         Command::Replay { file } => replay::run(file, args.json, out),
         Command::Events(events) => follow(args, events, out),
+        Command::Metrics => metrics::run(args, out),
         command => {
             let mut client = Client::connect(args.socket()?, args.timeout())?;
             let (shape, answer) = call::ask(&mut client, command)?;

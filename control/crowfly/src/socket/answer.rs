@@ -173,7 +173,7 @@ pub struct Stats {
 /// `latency`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
-    /// `signalling`, `path-setup`, `update-applied`, `worker-burst`.
+    /// By name: `signalling.ro-setup` and the other exchanges, `path-setup`, `update-applied`, `worker-burst` ...
     pub histograms: BTreeMap<String, Histogram>,
 }
 

@@ -11,7 +11,7 @@ use super::params::{Endpoint, MnAttach, MnId};
 use crate::config::key_of;
 
 use super::rpc::{RpcError, shortened};
-use super::{DEFAULT_PAGE_ENTRIES, MAX_PAGE_ENTRIES};
+use super::{DEFAULT_PAGE_ENTRIES, EVENT_NAMES, MAX_PAGE_ENTRIES};
 
 /// What a request wants of the control thread. `events.subscribe` is the server's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -212,7 +212,7 @@ impl Call {
                 filter: params.read::<Filter>()?.filter,
             },
             "events.subscribe" => {
-                return Ok(Self::Subscribe(params.read::<Subscription>()?.events));
+                return Ok(Self::Subscribe(params.events()?));
             }
             _ => {
                 let message = shortened(format!("there is no method {method:?}"));
@@ -255,6 +255,20 @@ impl Params {
             source: ends.source.0,
             destination: ends.destination.0,
         })
+    }
+
+    /// A name that no event has would be waited for in vain.
+    fn events(self) -> Result<Option<BTreeSet<String>>, RpcError> {
+        let events = self.read::<Subscription>()?.events;
+        let mut names = events.iter().flatten();
+        match names.find(|name| !EVENT_NAMES.contains(&name.as_str())) {
+            Some(unknown) => {
+                let known = EVENT_NAMES.join(", ");
+                let reason = format!("{unknown:?} is no event; there are {known}");
+                Err(RpcError::invalid_params("events", shortened(reason)))
+            }
+            None => Ok(events),
+        }
     }
 
     fn page(self) -> Result<Page, RpcError> {

@@ -43,6 +43,21 @@ pub const DEFAULT_PATH: &str = "/run/crowfly/crowfly.sock";
 /// Longest line that is read.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
+/// What `events.subscribe` can be asked for: [`pmipv6::io::Event`] by name, and what the IPsec boundary discards.
+pub const EVENT_NAMES: [&str; 11] = [
+    "attach",
+    "detach",
+    "handover",
+    "path_up",
+    "path_down",
+    "path_refused",
+    "peer_up",
+    "peer_down",
+    "peer_restarted",
+    "alarm",
+    "discarded",
+];
+
 /// Most entries of one page of `binding.list`, `path.list` and `peer.list`.
 pub const MAX_PAGE_ENTRIES: usize = 1000;
 

@@ -59,6 +59,7 @@ pub struct Request {
 struct Counters {
     accepted: u64,
     refused: u64,
+    unwatched: u64,
     requests: u64,
     rejected: u64,
     long_lines: u64,
@@ -203,7 +204,7 @@ impl Server {
 
     /// Every counter by dotted name.
     #[must_use]
-    pub fn counters(&self) -> [(&'static str, u64); 9] {
+    pub fn counters(&self) -> [(&'static str, u64); 10] {
         let count = &self.counters;
         [
             ("control.connections", self.connections.len() as u64),
@@ -212,6 +213,7 @@ impl Server {
             ("control.drop.long-line", count.long_lines),
             ("control.drop.slow-reader", count.slow_readers),
             ("control.drop.too-many-connections", count.refused),
+            ("control.drop.unwatched-connection", count.unwatched),
             ("control.events", count.events),
             ("control.requests", count.requests),
             ("control.requests.rejected", count.rejected),
@@ -221,11 +223,14 @@ impl Server {
     fn accept(&mut self, requests: &mut Vec<Request>) {
         for _ in 0..MAX_ACCEPTS_PER_TURN {
             match self.listener.accept() {
-                Ok((stream, _)) => {
-                    if let Ok(Some(key)) = self.admit(stream) {
-                        self.take(key, requests);
+                Ok((stream, _)) => match self.admit(stream) {
+                    Ok(Some(key)) => self.take(key, requests),
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.counters.unwatched += 1;
+                        tracing::warn!(%error, "a connection to the control socket cannot be watched");
                     }
-                }
+                },
                 Err(error) if is_passing(&error) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.acceptable = false;

@@ -1,6 +1,6 @@
 //! Every method's parameters, right and wrong.
 
-use pmipv6::io::{AttachRequest, Link, MacAddr, Refusal};
+use pmipv6::io::{AttachRequest, Event, Link, MacAddr, Refusal};
 use serde_json::{Value, json};
 
 use super::method::Call;
@@ -251,6 +251,90 @@ fn pages_are_bounded() {
         .of(&list)
         .is_empty()
     );
+}
+
+#[test]
+fn a_subscription_to_what_never_happens_is_refused() {
+    let ask = |events: Value| Call::parse("events.subscribe", Some(json!({ "events": events })));
+    let error = ask(json!(["attach", "path-up"])).unwrap_err();
+    assert_eq!(error.code, RpcError::INVALID_PARAMS);
+    assert_eq!(error.data.unwrap().key.as_deref(), Some("events"));
+    assert!(
+        error.message.contains("\"path-up\" is no event"),
+        "{}",
+        error.message
+    );
+    assert!(error.message.contains("path_up"), "{}", error.message);
+    let all = EVENT_NAMES.map(str::to_owned).into();
+    assert_eq!(ask(json!(EVENT_NAMES)), Ok(Call::Subscribe(Some(all))));
+    assert_eq!(ask(Value::Null), Ok(Call::Subscribe(None)));
+}
+
+/// Every event of the engines can be asked for by the name that it is told by.
+#[test]
+fn every_event_of_an_engine_has_its_name() {
+    let (mn_id, reason, text) = (String::new(), String::new(), String::new());
+    let peer: std::net::IpAddr = "2001:db8::1".parse().unwrap();
+    let home: ipnet::IpNet = "2001:db8::/64".parse().unwrap();
+    let (source, destination, status, setup_us) = (home, home, None, 0);
+    let events = [
+        Event::Attach {
+            mn_id: mn_id.clone(),
+            homes: Vec::new(),
+            peer,
+        },
+        Event::Detach {
+            mn_id: mn_id.clone(),
+            reason: reason.clone(),
+        },
+        Event::Handover {
+            mn_id,
+            from: peer,
+            to: peer,
+        },
+        Event::PathUp {
+            source,
+            destination,
+            peer: None,
+            setup_us,
+        },
+        Event::PathDown {
+            source,
+            destination,
+            reason: reason.clone(),
+        },
+        Event::PathRefused {
+            source,
+            destination,
+            status,
+            reason: reason.clone(),
+        },
+        Event::PeerUp { peer },
+        Event::PeerDown { peer, reason },
+        Event::PeerRestarted { peer },
+        Event::Alarm {
+            name: text.clone(),
+            text,
+        },
+    ];
+    for event in &events {
+        // Another variant has to be added above, too.
+        match event {
+            Event::Attach { .. }
+            | Event::Detach { .. }
+            | Event::Handover { .. }
+            | Event::PathUp { .. }
+            | Event::PathDown { .. }
+            | Event::PathRefused { .. }
+            | Event::PeerUp { .. }
+            | Event::PeerDown { .. }
+            | Event::PeerRestarted { .. }
+            | Event::Alarm { .. } => {}
+        }
+        let name = &serde_json::to_value(event).unwrap()["event"];
+        assert!(EVENT_NAMES.contains(&name.as_str().unwrap()), "{name}");
+    }
+    assert_eq!(events.len() + 1, EVENT_NAMES.len(), "and \"discarded\"");
 }
 
 #[test]
