@@ -26,6 +26,7 @@ use super::clock::Clock;
 use super::latency::Latency;
 use super::logging::Logging;
 use super::options::Options;
+use super::programmed::Programmed;
 use super::protection::Gate;
 use super::rates::Rates;
 use super::restart;
@@ -48,6 +49,10 @@ const POLL_GRAIN: Duration = Duration::from_millis(1);
 const POLL_EVENTS: usize = 128;
 /// First token of the control socket.
 const SOCKET_TOKENS: usize = 0;
+/// Alarm: an entry had no room in a table.
+const TABLE_FULL: &str = "table-full";
+/// How long that alarm stands after the last such entry.
+const TABLE_FULL_LASTS: Duration = Duration::from_secs(60);
 
 /// A running node.
 pub(super) struct Control {
@@ -59,6 +64,7 @@ pub(super) struct Control {
     pub(super) net: Net,
     pub(super) gate: Gate,
     pub(super) program: Program<WorkerLink>,
+    pub(super) programmed: Programmed,
     pub(super) numbering: Numbering,
     pub(super) server: Server,
     pub(super) pending: HashMap<Token, Pending>,
@@ -179,6 +185,7 @@ impl Control {
             events: Events::with_capacity(POLL_EVENTS),
             requests: Vec::new(),
             program: Program::new(program_config, started.workers),
+            programmed: Programmed::default(),
             probed: started.probed,
             ports: started.ports,
             mempool: started.mempool,
@@ -238,6 +245,14 @@ impl Control {
     /// Tells operators of an alarm, once.
     pub(super) fn raise(&mut self, name: &'static str, text: String) {
         if let Some(event) = self.alarms.raise(name, text) {
+            self.tell(&event);
+        }
+    }
+
+    /// Tells operators that a table has no room, once a while.
+    pub(super) fn raise_table_full(&mut self, text: String) {
+        let until = self.clock.mono() + TABLE_FULL_LASTS;
+        if let Some(event) = self.alarms.raise_until(until, TABLE_FULL, text) {
             self.tell(&event);
         }
     }

@@ -197,11 +197,18 @@ impl Control {
                     now,
                     actions,
                 };
-                if let Err(refused) = self.program.carry_out(now, number, &entry, &mut hops) {
-                    tracing::error!(%refused, ?entry, "not programmed");
-                    self.raise("table-full", refused.to_string());
-                    // Before the number counts as applied, and before anything else comes in.
-                    self.inbox.push_front(Input::NoRoom { entry });
+                let before = self.program.fanout().last();
+                match self.program.carry_out(now, number, &entry, &mut hops) {
+                    Ok(()) => {
+                        let last = self.program.fanout().last();
+                        self.programmed.note(before, last, entry);
+                    }
+                    Err(refused) => {
+                        tracing::error!(%refused, ?entry, "not programmed");
+                        self.raise_table_full(refused.to_string());
+                        // Before the number counts as applied, and before anything else comes in.
+                        self.inbox.push_front(Input::NoRoom { entry });
+                    }
                 }
             }
             Output::Reply { token, result } => self.reply(token, result),

@@ -47,9 +47,11 @@ impl Control {
         more
     }
 
+    /// Facts, and updates that a worker had no room for: of those up to the applied one, all are heard of here.
     pub(super) fn take_events(&mut self) -> bool {
+        let applied = self.program.fanout().applied();
         let mut more = false;
-        let mut full = None;
+        let mut full = Vec::new();
         for worker in self.program.fanout_mut().workers_mut() {
             for taken in 0..=MAX_EVENTS_PER_TURN {
                 if taken == MAX_EVENTS_PER_TURN {
@@ -72,19 +74,32 @@ impl Control {
                             packets,
                         });
                     }
-                    WorkerEvent::TableFull { table, number } => full = Some((table, number)),
+                    WorkerEvent::TableFull { table, number } => full.push((table, number)),
                     // The neighbour is being solicited already: a tunnel's remote address is tracked.
                     WorkerEvent::TunnelUnresolved { .. } => {}
                 }
             }
         }
-        if let Some((table, number)) = full {
-            self.raise(
-                "table-full",
-                format!("a worker's {table} table had no room for update {number}"),
-            );
+        for (table, number) in full {
+            self.refused_by_worker(table, number);
+        }
+        if !more {
+            self.programmed.forget(applied);
         }
         self.settle();
         more
+    }
+
+    /// A worker's table has no room for an update: the engine hears of its entry as it does where the joint itself
+    /// has none.
+    fn refused_by_worker(&mut self, table: &'static str, number: u64) {
+        let entry = self.programmed.refused(number);
+        tracing::error!(table, number, ?entry, "a worker has no room");
+        self.raise_table_full(format!(
+            "a worker's {table} table had no room for update {number}"
+        ));
+        if let Some(entry) = entry {
+            self.inbox.push_back(Input::NoRoom { entry });
+        }
     }
 }

@@ -10,6 +10,7 @@ mod intake;
 mod latency;
 mod logging;
 mod options;
+mod programmed;
 mod protection;
 mod rates;
 mod reload;

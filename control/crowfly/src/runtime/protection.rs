@@ -7,6 +7,7 @@
 //!   Net ◀─ ESP packet, or Mobility Header ─ policy, seal ◀──────────────────────────────── engine
 //! ```
 
+mod nat;
 mod store;
 
 use std::fs::File;
@@ -22,6 +23,7 @@ use pmipv6::io::{PeerView, Protection, Via};
 use pmipv6::wire::Message;
 use pmipv6::wire::iana::NEXT_HEADER_MH;
 
+pub(super) use nat::SUSPECTED as NAT_SUSPECTED;
 pub use store::StoreError;
 
 use super::control::Control;
@@ -37,8 +39,8 @@ const TELL_INTERVAL: Duration = Duration::from_secs(1);
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Alarm: sequence numbers cannot be stored.
 const UNSAVED: &str = "esp-state-unsaved";
-/// Alarm: sequence numbers are used up.
-const EXHAUSTED: &str = "esp-sequence-exhausted";
+/// Alarm: sequence numbers are used up, until there are other keys.
+pub(super) const EXHAUSTED: &str = "esp-sequence-exhausted";
 
 /// The boundary, and what it needs from the system: a file, and randomness.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub(super) struct Gate {
     random: Random,
     told: Told,
     retry_at: Duration,
+    /// LMAs that bare ESP goes to over IPv4.
+    bare_anchors: Vec<IpAddr>,
 }
 
 /// Randomness of the system.
@@ -86,6 +90,7 @@ impl Gate {
     /// The boundary of a configuration; its sequence numbers go on where they were. `wall` is the start
     /// time since 1970. The keys in `config` are wiped.
     pub(super) fn new(config: &mut Config, wall: Duration) -> Result<Self, StoreError> {
+        let bare_anchors = nat::bare_anchors(config);
         let security = config.security.as_mut();
         let store = Store::new(security.as_deref().map(|of| of.state_file.as_path()));
         let past = store.load()?;
@@ -112,6 +117,7 @@ impl Gate {
             random: Random(random),
             told: Told::default(),
             retry_at: Duration::ZERO,
+            bare_anchors,
         })
     }
 
@@ -123,6 +129,12 @@ impl Gate {
     /// Associations with a peer, the newest first.
     pub(super) fn associations(&self, peer: IpAddr, wall: Duration) -> Vec<AssociationView> {
         self.boundary.associations(peer, wall)
+    }
+
+    /// What to tell an operator where a NAT seems to be on the way to an LMA, and ESP cannot pass it.
+    pub(super) fn nat_suspicion(&self, wall: Duration) -> Option<String> {
+        let mut anchors = self.bare_anchors.iter();
+        anchors.find_map(|anchor| nat::suspicion(*anchor, &self.associations(*anchor, wall)))
     }
 
     /// The engine's peers, and after them those that have keys and have not been heard of.

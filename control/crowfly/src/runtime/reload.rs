@@ -2,6 +2,7 @@
 //! rest by name.
 
 use super::control::Control;
+use super::protection::EXHAUSTED;
 use super::wiring;
 use crate::config::{Change, Config, changes};
 use crate::record::Given;
@@ -52,6 +53,8 @@ impl Control {
         let taken = self.gate.configure(security);
         security.forget_keys();
         taken.map_err(|reason| RpcError::refused("invalid-configuration", reason))?;
+        // Who still has none left says so with the next message.
+        self.alarms.clear(EXHAUSTED);
         self.keep_sequence_numbers(false);
         Ok(true)
     }

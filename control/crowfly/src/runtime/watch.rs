@@ -6,6 +6,7 @@ use pmipv6::io::Input;
 
 use super::control::Control;
 use super::latency::UPDATE_APPLIED;
+use super::protection::NAT_SUSPECTED;
 use super::rates;
 use crate::config::PortRole;
 
@@ -16,11 +17,7 @@ impl Control {
     /// Deadlines, applied updates, and the look at rates and links.
     pub(super) fn keep_time(&mut self) {
         let now = self.clock.mono();
-        let latency = &mut self.latency;
-        let applied = self
-            .program
-            .poll_applied(now, |took| latency.record(UPDATE_APPLIED, took));
-        self.inbox.extend(applied.map(Input::Applied));
+        self.take_applied(now);
         if self.engine.next_deadline().is_some_and(|at| at <= now) {
             self.inbox.push_back(Input::Timeout);
         }
@@ -30,6 +27,19 @@ impl Control {
         if now >= self.next_look {
             self.next_look = now + rates::INTERVAL;
             self.look(now);
+        }
+    }
+
+    /// What every worker has applied. If one of them had no room for some of it, that is told first: nothing may be
+    /// promised on it.
+    fn take_applied(&mut self, now: Duration) {
+        let latency = &mut self.latency;
+        let applied = self
+            .program
+            .poll_applied(now, |took| latency.record(UPDATE_APPLIED, took));
+        if let Some(number) = applied {
+            self.take_events();
+            self.inbox.push_back(Input::Applied(number));
         }
     }
 
@@ -45,6 +55,11 @@ impl Control {
             self.alarms.clear("update-backlog");
         }
         self.keep_sequence_numbers(true);
+        match self.gate.nat_suspicion(self.clock.now().wall) {
+            Some(text) => self.raise(NAT_SUSPECTED, text),
+            None => self.alarms.clear(NAT_SUSPECTED),
+        }
+        self.alarms.expire(now);
         self.look_at_record();
         self.look_at_links();
     }
