@@ -188,6 +188,13 @@ fn hl_23_controller_whose_peer_forgot_the_pair_starts_anew() {
         domain.seconds(10);
     }
     let trace = domain.take_trace();
+    for mag in ["mag2", "mag3"] {
+        let granted = format!("> {mag} Refresh Ack status 0");
+        assert!(
+            trace.iter().any(|line| line.ends_with(&granted)),
+            "{mag}: {trace:?}"
+        );
+    }
     assert!(
         trace.iter().all(|line| !line.contains("status 131")),
         "{trace:?}"

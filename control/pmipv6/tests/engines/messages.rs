@@ -5,7 +5,7 @@ use pmipv6::wire::message::{RoAck, RoKind, RoRequest};
 use pmipv6::wire::{Message, MobilityOption, WireError, options};
 
 use crate::harness::*;
-use crate::single_lma::{attached, localized};
+use crate::single_lma::localized;
 
 /// Every RO message of a set-up, a refresh and, with two LMAs, a trigger.
 fn all_messages() -> Vec<Message> {
@@ -292,7 +292,10 @@ fn rfc6275_9_2_malformed_messages_are_answered_as_the_rfc_says() {
 #[test]
 fn l_2_no_message_ever_goes_to_an_mn() {
     let mut domain = domain();
-    attached(&mut domain);
+    let (source, destination) = localized(&mut domain);
+    domain.carry("mag1", source, destination, 1);
+    domain.seconds(241);
+    domain.detach("mag2", "mn3@lma1");
     let known = names();
     assert!(
         domain
@@ -300,4 +303,12 @@ fn l_2_no_message_ever_goes_to_an_mn() {
             .iter()
             .all(|sent| known.contains_key(&sent.destination))
     );
+    let trace = domain.take_trace();
+    for kind in ["Init", "Setup", "Setup Ack", "Init Ack", "Refresh"] {
+        let kind = format!(" {kind} ");
+        assert!(
+            trace.iter().any(|line| format!("{line} ").contains(&kind)),
+            "{trace:?}"
+        );
+    }
 }
