@@ -87,10 +87,13 @@ def binaries(output):
             yield Binary(name, artifact["executable"], str(directory))
 
 
-def tests_of(binary):
-    """Names of a binary's tests, ignored ones left out."""
+def tests_of(tally, binary):
+    """Names of a binary's tests, ignored ones left out; a binary that cannot say them is a failure."""
     def listed(*more):
         done = run([binary.path, "--list", "--format", "terse", *more], TEST_LIMIT_S, binary.directory)
+        if done.status != 0:
+            tally.bad(f"{binary.name} --list", done.output or f"exit status {done.status}")
+            return set()
         return {line.removesuffix(": test") for line in done.output.splitlines() if line.endswith(": test")}
     return sorted(listed() - listed("--ignored"))
 
@@ -102,7 +105,7 @@ def run_tests(tally, found):
         with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for binary in found:
                 started = time.monotonic()
-                names = tests_of(binary)
+                names = tests_of(tally, binary)
                 results = pool.map(lambda name, b=binary: (name, test(b, name, environment)), names)
                 failed = 0
                 for name, problem in results:

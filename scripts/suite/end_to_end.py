@@ -37,7 +37,7 @@ def run_all(tally, root, binaries, only):
 
 def run_module(tally, lock, root, binaries, name):
     """Runs one module; it prints a JSON object per test and bounds its own time."""
-    reached_end = False
+    reached_end, passed, failed = False, 0, 0
     environment = os.environ | {"PYTHONPATH": str(root / "scripts"), "CROWFLY_BINARIES": str(binaries),
                                 "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors, subprocess.Popen(
@@ -46,10 +46,11 @@ def run_module(tally, lock, root, binaries, name):
     ) as process:
         try:
             for line in process.stdout:
-                result = json.loads(line)
+                result = parsed(line)
                 if "end" in result:
                     reached_end = True
                     continue
+                passed, failed = passed + result["ok"], failed + (not result["ok"])
                 with lock:
                     if result["ok"]:
                         tally.ok(f"{name} {result['name']}" + (f": {result['said']}" if result.get("said") else ""))
@@ -62,6 +63,24 @@ def run_module(tally, lock, root, binaries, name):
             process.terminate()  # it takes its domain down
             process.wait(30)
             raise
+    problem = None
     if not reached_end:
+        problem = said or f"ended early with exit status {process.returncode}"
+    elif not passed + failed:
+        problem = "there is no test in it"
+    elif process.returncode and not failed:
+        problem = f"every test that was told of has passed, but the exit status is {process.returncode}"
+    if problem:
         with lock:
-            tally.bad(name, said or f"ended early with exit status {process.returncode}")
+            tally.bad(name, problem)
+
+
+def parsed(line):
+    """One line of a module: a result; anything else that it prints is a failure of its own."""
+    try:
+        result = json.loads(line)
+    except ValueError:
+        result = None
+    if isinstance(result, dict) and ("end" in result or {"name", "ok"} <= result.keys()):
+        return result
+    return {"name": "(output)", "ok": False, "text": f"not a result: {line.rstrip()}"}
