@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::LocalMobilityAnchor;
+use super::config::PeerLma;
 use super::state::PathState;
 use crate::path::{Ends, EndsExt, PathId, end, is_v6};
 
@@ -15,7 +16,7 @@ pub(super) enum Plan {
     /// Both MNs are ours: RO Init.
     Single(Ends),
     /// The destination is a peer's: RO Trigger.
-    Delegate(Ends, IpAddr),
+    Delegate(Ends, PeerLma),
 }
 
 impl LocalMobilityAnchor {
@@ -74,7 +75,7 @@ impl LocalMobilityAnchor {
 
     /// Whether a pair may have a path, and who is to make it; an error is a counter and a reason.
     pub(super) fn plan(
-        &self,
+        &mut self,
         home: IpNet,
         there: IpNet,
     ) -> Result<Plan, (&'static str, &'static str)> {
@@ -99,7 +100,8 @@ impl LocalMobilityAnchor {
             return Err(("pmipv6.lr.table-full", "too many paths of the source MN"));
         }
         if self.homes.get(&there).is_none() {
-            return self.plan_remote(&source.homes, there);
+            let homes = source.homes.clone();
+            return self.plan_remote(&homes, there);
         }
         let Some(destination) = self.registered(&there) else {
             return Err(("pmipv6.lr.not-registered", "destination MN not registered"));
@@ -126,20 +128,20 @@ impl LocalMobilityAnchor {
     }
 
     fn plan_remote(
-        &self,
+        &mut self,
         homes: &[IpNet],
         there: IpNet,
     ) -> Result<Plan, (&'static str, &'static str)> {
-        let Some(lma) = self.resolver.resolve(there) else {
+        let Some(peer) = self.look_up_peer(there) else {
             return Err(("pmipv6.lr.peer-lma-unknown", "peer LMA unknown"));
         };
-        if self.config.localized_routing.denies_peer(lma) {
+        if self.config.localized_routing.denies_peer(peer.lma) {
             return Err(("pmipv6.lr.policy", "policy of the peer LMA"));
         }
         if !self
             .node
             .peers
-            .knows_localized_routing(self.node.mono(), lma)
+            .knows_localized_routing(self.node.mono(), peer.lma)
         {
             return Err((
                 "pmipv6.lr.peer-incapable",
@@ -155,7 +157,7 @@ impl LocalMobilityAnchor {
                 "pmipv6.lr.policy",
                 "no home of the destination's address family",
             )),
-            false => Ok(Plan::Delegate(ends, lma)),
+            false => Ok(Plan::Delegate(ends, peer)),
         }
     }
 

@@ -23,11 +23,19 @@ pub(super) const INFINITE: u16 = 0xffff;
 
 impl LocalMobilityAnchor {
     pub(super) fn set_up(&mut self, plan: Plan) -> PathId {
-        let (ends, role) = match plan {
-            Plan::Single(ends) => (ends, Role::Single),
-            Plan::Delegate(ends, controller) => (ends, Role::Delegated { controller }),
+        let (ends, role, found_in) = match plan {
+            Plan::Single(ends) => (ends, Role::Single, None),
+            Plan::Delegate(ends, peer) => {
+                let role = Role::Delegated {
+                    controller: peer.lma,
+                };
+                (ends, role, Some(peer.prefix))
+            }
         };
         let id = self.insert_path(ends, role);
+        if let Some(path) = self.paths.get_mut(id) {
+            path.found_in = found_in;
+        }
         self.pursue(id, false, 0);
         id
     }
@@ -36,6 +44,7 @@ impl LocalMobilityAnchor {
         self.paths.insert(Path {
             ends,
             role,
+            found_in: None,
             remote_mag: None,
             remote_timestamp: None,
             own_timestamp: None,

@@ -76,6 +76,8 @@ pub(super) enum PathState {
 pub(super) struct Path {
     pub(super) ends: Ends,
     pub(super) role: Role,
+    /// The prefix of the peer LMA's that the destination was found in, where we looked it up (L-15).
+    pub(super) found_in: Option<IpNet>,
     /// The source MN's MAG, as far as another LMA told us.
     pub(super) remote_mag: Option<IpAddr>,
     /// Time of the peer LMA's last decision (HL-17).

@@ -121,18 +121,22 @@ impl LocalMobilityAnchor {
         let Role::Delegated { controller } = path.role else {
             return;
         };
+        // After a handover there is nothing new, and nobody is asked (L-15).
+        if learnt == path.ends {
+            return;
+        }
         let ours = &path.ends.source.homes;
-        let theirs = |home: &IpNet| self.resolver.resolve(*home) == Some(controller);
-        let named = path.ends.destination.homes.first().copied();
-        let covers = named.is_some_and(|named| {
-            learnt
-                .destination
-                .homes
-                .iter()
-                .any(|home| home.contains(&named))
-        });
         let own = learnt.source.homes.iter().all(|home| ours.contains(home));
-        if covers && own && learnt.destination.homes.iter().all(theirs) {
+        let (named, found_in) = (path.ends.destination.homes.first().copied(), path.found_in);
+        let covers = |home: &IpNet| named.is_some_and(|named| home.contains(&named));
+        let found = |home: &IpNet| covers(home) && found_in.is_some_and(|of| of.contains(home));
+        let homes = &learnt.destination.homes;
+        let theirs = own
+            && homes.iter().any(covers)
+            && homes
+                .iter()
+                .all(|home| found(home) || self.is_anchored_by(*home, controller));
+        if theirs {
             self.paths.rename(id, learnt);
         }
     }
@@ -184,7 +188,7 @@ impl LocalMobilityAnchor {
         }
     }
 
-    fn read_trigger(&self, lma: IpAddr, request: &RoRequest) -> Result<Order, u8> {
+    fn read_trigger(&mut self, lma: IpAddr, request: &RoRequest) -> Result<Order, u8> {
         if request.proxy_mode {
             return Err(ro_status::MODE_NOT_SUPPORTED);
         }
@@ -193,10 +197,8 @@ impl LocalMobilityAnchor {
         let (Some(ends), Some(mag)) = (ends, mag) else {
             return Err(ro_status::MISSING_OR_MALFORMED_OPTION);
         };
-        // It speaks for the MNs that it anchors, and for no others (L-74).
-        let theirs = |home: &IpNet| self.resolver.resolve(*home) == Some(lma);
         let is_delete = request.lifetime == 0;
-        if !ends.source.homes.iter().all(theirs) && !is_delete {
+        if !is_delete && !self.speaks_for(lma, &ends) {
             return Err(ro_status::PEER_NOT_AUTHORIZED);
         }
         Ok(Order {
@@ -206,6 +208,20 @@ impl LocalMobilityAnchor {
             lifetime_s: request.lifetime,
             handover: request.handover,
         })
+    }
+
+    /// An LMA speaks for the MNs that it anchors, and for no others (L-74). Whether it does is looked up once in
+    /// the life of a pair (L-15).
+    fn speaks_for(&mut self, lma: IpAddr, ends: &Ends) -> bool {
+        let known = self.paths.find(ends).and_then(|id| self.paths.get(id));
+        let far_end = known.and_then(|path| match path.role {
+            Role::Controller { peer } if peer == lma => Some(&path.ends.source),
+            Role::Delegated { controller } if controller == lma => Some(&path.ends.destination),
+            _ => None,
+        });
+        let known = far_end.map(|end| end.homes.clone()).unwrap_or_default();
+        let mut homes = ends.source.homes.iter();
+        homes.all(|home| known.contains(home) || self.is_anchored_by(*home, lma))
     }
 
     fn take_control(&mut self, asked: Asked, order: Order) -> Result<(), u8> {

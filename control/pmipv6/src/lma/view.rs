@@ -43,6 +43,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.lr.set-up-again",
     "pmipv6.lr.source-not-ours",
     "pmipv6.lr.table-full",
+    "pmipv6.peer-lma.lookup",
     "pmipv6.peer.reached-otherwise",
     "pmipv6.peer.knows-no-heartbeat",
     "pmipv6.peer.restarted",

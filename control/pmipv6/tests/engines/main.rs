@@ -10,6 +10,7 @@ mod lifetimes;
 mod messages;
 mod network4;
 mod no_room;
+mod peer_lma;
 mod policy;
 mod registration;
 mod revocation;
