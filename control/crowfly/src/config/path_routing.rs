@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::types::PrefixSchema;
+use super::types::{PeerPrefix, PrefixSchema};
 
 /// Paths from MAG to MAG.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,8 +61,7 @@ pub struct LocalizedRouting {
     #[schemars(with = "Vec<PrefixSchema>")]
     pub denied: Vec<IpNet>,
     /// No path ends at these MAGs or is shared with these LMAs, by the addresses that name them.
-    #[schemars(with = "Vec<PrefixSchema>")]
-    pub denied_peers: Vec<IpNet>,
+    pub denied_peers: Vec<PeerPrefix>,
     /// When a pair counts as talking.
     pub detect: Detect,
     /// MAG: ask the LMA for paths (RO Request). LMA: grant what MAGs ask for (L-71, L-72).

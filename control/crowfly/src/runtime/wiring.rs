@@ -233,7 +233,7 @@ pub(super) fn localized_routing(config: &Config) -> path::Config {
         incapable_s: from.incapable_s,
         mag_requested: from.mag_requested,
         denied: from.denied.clone(),
-        denied_peers: from.denied_peers.clone(),
+        denied_peers: prefixes(&from.denied_peers),
         hand_back_s: from.hand_back_s,
     }
 }
