@@ -182,6 +182,7 @@ fn updates(plan: &Plan) -> impl Iterator<Item = Update> + '_ {
             source_mac: ACCESS_MAC,
             mn_mac: mobile_node_mac(node),
             mtu_bytes: MTU_BYTES,
+            router: None,
         },
     });
     let homes = (0..plan.homes).map(|node| Update::Home {

@@ -26,6 +26,7 @@ impl From<LinkSpec> for LinkCopy {
             mtu_bytes: spec.mtu_bytes,
             source_mac: spec.source_mac,
             mn_mac: spec.mn_mac,
+            router: spec.router.map_or(0, u32::from),
         }
     }
 }

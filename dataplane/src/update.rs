@@ -4,7 +4,7 @@
 //! caller keeps the order: a tunnel or link is set before an entry points to its slot, and cleared after
 //! the last one that did (rule 3 of the house: a packet is moved by a complete entry or by none).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
@@ -170,6 +170,8 @@ pub struct LinkSpec {
     pub mn_mac: [u8; 6],
     /// Largest IP packet on the link, octets.
     pub mtu_bytes: u16,
+    /// The MN's IPv4 default router, which is the node itself: packets to it are punted (RFC 5844 section 3.3.3).
+    pub router: Option<Ipv4Addr>,
 }
 
 /// What happens to traffic from and to a home.

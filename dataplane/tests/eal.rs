@@ -107,6 +107,7 @@ fn program() -> Vec<Update> {
             source_mac: OUR_MAC,
             mn_mac: mn_mac(mn),
             mtu_bytes: 1500,
+            router: None,
         },
     };
     let home = |mn: u8, lma| Update::Home {

@@ -2,9 +2,10 @@
 
 use super::{Found, Verdict, counted, far_home, into_network, into_tunnel};
 use crate::config::Role;
-use crate::event::IcmpError;
+use crate::event::{IcmpError, PuntReason};
 use crate::packet::Buffer;
 use crate::packet::classify::Packet;
+use crate::packet::header::ipv4_key;
 use crate::stats::{Counter, DropReason};
 use crate::table::{HomeEntry, HomeKind, PairEntry, PairKind};
 use crate::tunnel::rewrite;
@@ -28,6 +29,9 @@ pub(super) fn from_access<B: Buffer>(
     }
     if !is_on_link(home, packet) {
         return Err(DropReason::SourceNotOnLink.into());
+    }
+    if is_to_router(home, packet) {
+        return Err(Verdict::Punt(PuntReason::Local));
     }
     let lma = home.tunnel;
     if home.pairs > 0
@@ -75,6 +79,12 @@ fn is_on_link(home: &HomeEntry, packet: &Packet) -> bool {
     home.link.port == packet.port
         && home.link.vlan == packet.vlan
         && home.link.mn_mac == packet.source_mac
+}
+
+/// The MN's IPv4 default router is this gateway (RFC 5844 section 3.3.3).
+#[inline(always)]
+fn is_to_router(home: &HomeEntry, packet: &Packet) -> bool {
+    packet.ipv4 && home.link.router != 0 && packet.destination == ipv4_key(home.link.router)
 }
 
 /// Both ends attached here: from link to link (`Local`).

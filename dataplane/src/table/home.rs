@@ -30,6 +30,8 @@ pub(crate) struct LinkCopy {
     pub(crate) mtu_bytes: u16,
     pub(crate) source_mac: [u8; 6],
     pub(crate) mn_mac: [u8; 6],
+    /// The MN's IPv4 default router; 0: none.
+    pub(crate) router: u32,
 }
 
 /// One home, one cache line.

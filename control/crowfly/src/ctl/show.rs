@@ -89,6 +89,7 @@ const PEER: Columns = &[
     ("STATE", "/state"),
     ("LOCALIZED-ROUTING", "/localized_routing"),
     ("HEARTBEAT", "/heartbeat"),
+    ("PATH-MTU", "/path_mtu_bytes"),
     ("SECURITY", "/security_association"),
 ];
 

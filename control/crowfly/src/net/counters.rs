@@ -47,6 +47,8 @@ counters! {
     drop_icmp_rate = "net.drop.icmp-rate-limit",
     /// ICMP error that RFC 4443 section 2.4 (e) forbids, or about a packet we cannot answer.
     drop_icmp_forbidden = "net.drop.icmp-error-forbidden",
+    /// ICMP error about the MTU of a way that cannot be, or quotes what is not sent that way.
+    drop_path_mtu = "net.drop.path-mtu",
     /// Packet out that does not fit the port's MTU.
     drop_too_long = "net.drop.too-long",
     /// ARP from a link without an MN that has an IPv4 home address.
@@ -117,6 +119,10 @@ counters! {
     tx_dhcp_ack = "net.tx.dhcp-ack",
     /// DHCPNAK sent.
     tx_dhcp_nak = "net.tx.dhcp-nak",
+    /// Ways whose MTU became less by an ICMP error.
+    path_mtu_lowered = "net.path-mtu.lowered",
+    /// Ways whose MTU is believed to be their first link's again: what was said of it is too old.
+    path_mtu_expired = "net.path-mtu.expired",
     /// ESP packets received.
     rx_esp = "net.rx.esp",
     /// Neighbour Solicitations sent.

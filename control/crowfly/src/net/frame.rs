@@ -10,6 +10,10 @@ const ETHERNET_LEN: usize = 14;
 const TAG_LEN: usize = 4;
 /// EtherType of an 802.1Q tag.
 const TPID: u16 = 0x8100;
+/// EtherType of IPv4.
+pub(super) const ETHERTYPE_IPV4: u16 = 0x0800;
+/// EtherType of ARP.
+pub(super) const ETHERTYPE_ARP: u16 = 0x0806;
 /// EtherType of IPv6.
 pub(super) const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// Octets of an IPv6 header.

@@ -13,6 +13,7 @@ mod frame;
 mod icmp;
 mod ipv4;
 mod neighbour;
+mod path_mtu;
 mod reachability;
 mod receive;
 mod transport4;
@@ -33,15 +34,20 @@ use smoltcp::wire::{EthernetAddress, Icmpv6Repr, IpProtocol, NdiscRepr};
 
 pub use access::RouterAdvertisementConfig;
 pub use counters::Counters;
+pub use path_mtu::TooBig;
 pub use transport4::signalling_datagram;
 
 use access::{AccessLinks, Advertisement};
-use access4::{ETHERTYPE_IPV4, Ipv4Config, Ipv4Links};
+use access4::{Ipv4Config, Ipv4Links};
 pub(crate) use frame::link_local;
 
-use frame::{ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, multicast_mac, solicited_node};
+use frame::{
+    ETHERTYPE_IPV4, ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, close, multicast_mac,
+    solicited_node,
+};
 use icmp::{IcmpError, TokenBucket};
 use neighbour::{Effect, Key, Neighbours};
+use path_mtu::PathMtus;
 use reachability::{Due, Reachability};
 use transport4::esp_over_ipv4;
 
@@ -149,6 +155,16 @@ pub enum Action {
         /// Its link.
         link: Link,
     },
+    /// A router takes no larger packets on the way to a tunnel's other end, if it quotes what the entries send
+    /// that way: [`Net::path_mtu`] is to be told.
+    TooBig(TooBig),
+    /// The MTU of the way to a tunnel's other end is another one now.
+    PathMtu {
+        /// Remote address of tunnels.
+        remote: IpAddr,
+        /// Largest packet, octets; none: what its first link takes.
+        mtu_bytes: Option<u16>,
+    },
     /// LMA: the next hop towards the network is another one now, or none.
     NetworkNextHop {
         /// Where user packets leave.
@@ -168,6 +184,7 @@ pub struct Net {
     tracked: HashMap<IpAddr, Key>,
     /// LMA: the neighbour that leads to the network.
     network: Option<Key>,
+    path_mtus: PathMtus,
     errors: TokenBucket,
     /// The packet of the Mobility Header handed out last, for an error about it.
     last_signalling: Option<(Envelope, Vec<u8>)>,
@@ -189,6 +206,7 @@ impl Net {
             ipv4_links: Ipv4Links::new(ipv4_config(&config), config.max_links),
             tracked: HashMap::new(),
             network: None,
+            path_mtus: PathMtus::default(),
             errors: TokenBucket::new(),
             last_signalling: None,
             counters: Counters::default(),
@@ -233,6 +251,7 @@ impl Net {
         let Some(key) = self.tracked.remove(&remote) else {
             return;
         };
+        self.path_mtus.forget(remote);
         let in_use = self.network == Some(key) || self.tracked.values().any(|other| *other == key);
         if !in_use {
             let mut effects = Vec::new();
@@ -353,6 +372,7 @@ impl Net {
         let mut due = Vec::new();
         self.links.timeout(now, &mut due);
         self.send_advertisements(due, None, out);
+        self.expire_path_mtus(now, out);
         for due in self.reachability.timeout(now) {
             match due {
                 Due::Solicit(link, address) => self.solicit_mn(link, address, out),
@@ -368,6 +388,7 @@ impl Net {
             self.neighbours.next_deadline(),
             self.links.next_deadline(),
             self.reachability.next_deadline(),
+            self.path_mtus.next_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -379,6 +400,7 @@ impl Net {
         all.push(("net.access-links", self.links.len() as u64));
         all.push(("net.access-links-ipv4", self.ipv4_links.len() as u64));
         all.push(("net.neighbours", self.neighbours.len() as u64));
+        all.push(("net.path-mtus", self.path_mtus.len() as u64));
         all
     }
 

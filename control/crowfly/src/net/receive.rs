@@ -12,10 +12,9 @@ use smoltcp::wire::{
     NdiscNeighborFlags, NdiscRepr, RawHardwareAddress,
 };
 
-use super::access4::{ETHERTYPE_ARP, ETHERTYPE_IPV4};
 use super::frame::{
-    ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, ipv6, link_local, multicast_mac, open,
-    solicited_node,
+    ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, Envelope, IPV6_LEN, build_ipv6, ipv6,
+    link_local, multicast_mac, open, solicited_node,
 };
 use super::icmp::{IcmpError, may_answer};
 use super::{

@@ -19,9 +19,8 @@ use std::time::Duration;
 use pmipv6::io::Via;
 use smoltcp::wire::{DHCP_SERVER_PORT, IpProtocol, Ipv4Repr};
 
-use super::access4::ETHERTYPE_ARP;
 use super::arp::Arp;
-use super::frame::{Envelope, IPV6_LEN, build_ipv6, close, ipv6};
+use super::frame::{ETHERTYPE_ARP, Envelope, IPV6_LEN, build_ipv6, close, ipv6};
 use super::ipv4::{Datagram, build_ipv4, build_udp, echo_reply, ipv4, udp};
 use super::neighbour::Key;
 use super::{Action, ESP, HOP_LIMIT, MOBILITY_HEADER, Net, NetPort};

@@ -11,9 +11,9 @@ use smoltcp::wire::{
     ETHERNET_HEADER_LEN, Icmpv4Packet, Icmpv6Packet, IpProtocol, Ipv4Packet, Ipv6Packet,
 };
 
-use super::access4::ETHERTYPE_IPV4;
-use super::frame::{ETHERTYPE_IPV6, IPV6_LEN, build_ipv6, open};
+use super::frame::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, IPV6_LEN, build_ipv6, open};
 use super::icmp::IcmpError;
+use super::path_mtu::About;
 use super::{Action, HOP_LIMIT, Net};
 
 /// Next headers of what a tunnel packet is made of.
@@ -30,6 +30,8 @@ const ICMP_LEN: usize = 8;
 /// Smallest MTU of an IPv6 link (RFC 8200 section 5), and of an IPv4 one (RFC 791).
 const IPV6_MIN_MTU: u32 = 1280;
 const IPV4_MIN_MTU: u32 = 68;
+/// MTUs that links have (RFC 1191 section 7.1), down to what every host takes.
+const PLATEAUS: [u16; 6] = [8166, 4352, 2002, 1492, 1006, 576];
 /// An ICMPv4 error is no longer than this (RFC 1812 section 4.3.2.3).
 const MAX_ICMPV4_BYTES: usize = 576;
 /// Source of ICMPv4 errors: the node may have no IPv4 address that means anything to an MN (RFC 7600
@@ -38,7 +40,7 @@ const DUMMY_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
 /// What the source of the packet has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cause {
+pub(super) enum Cause {
     /// It does not get through, whyever.
     Unreachable,
     /// The path takes tunnel packets of so many octets.
@@ -57,15 +59,20 @@ struct Answer {
 impl Net {
     /// An ICMP error that quotes a packet of ours with another one in it.
     pub fn tunnel_error(&mut self, now: Duration, port: u16, frame: &[u8], out: &mut Vec<Action>) {
+        let about = self.look_for_path_mtu(port, frame, out);
+        if about == About::Nothing {
+            return;
+        }
         let own = self.config.ports.iter().flat_map(|port| &port.addresses);
         let own = own.map(|own| own.addr()).next();
         let answer = open(port, frame).and_then(|(_, _, ip)| answer(ip, own?));
         // Where nothing is tunnelled to, nothing can go wrong: that error is made up.
-        let Some(answer) = answer.filter(|answer| self.tracked.contains_key(&answer.remote)) else {
-            self.counters.drop_icmp_forbidden += 1;
-            return;
-        };
-        self.send_by_destination(now, &answer.packet, out);
+        match answer.filter(|answer| self.tracked.contains_key(&answer.remote)) {
+            Some(answer) => self.send_by_destination(now, &answer.packet, out),
+            // The tunnel's business: it will fragment.
+            None if about == About::PathMtu => {}
+            None => self.counters.drop_icmp_forbidden += 1,
+        }
     }
 
     /// Sends an ICMP error where its destination is, within the rate (RFC 4443 section 2.4 (f)).
@@ -119,13 +126,13 @@ fn answer(ip: &[u8], own: Ipv6Addr) -> Option<Answer> {
 }
 
 /// What an ICMP error of either version says, its checksum being right, and what it quotes.
-fn cause(ip: &[u8]) -> Option<(Cause, &[u8])> {
+pub(super) fn cause(ip: &[u8]) -> Option<(Cause, &[u8])> {
     if ip.first()? >> 4 == 4 {
         let packet = Ipv4Packet::new_checked(ip).ok()?;
         let message = packet.payload();
         let icmp = Icmpv4Packet::new_checked(message).ok()?;
         let quoted = icmp.verify_checksum().then(|| message.get(ICMP_LEN..))??;
-        return Some((icmpv4_cause(message)?, quoted));
+        return Some((icmpv4_cause(message, quoted)?, quoted));
     }
     let packet = Ipv6Packet::new_checked(ip).ok()?;
     let message = packet.payload();
@@ -151,9 +158,17 @@ fn icmpv6_cause(message: &[u8], quoted: &[u8]) -> Option<Cause> {
     }
 }
 
-/// RFC 4213 section 3.4, RFC 2003 section 4. Without an MTU (RFC 1191 section 3) there is nothing to tell.
-fn icmpv4_cause(message: &[u8]) -> Option<Cause> {
-    let mtu = u32::from(u16::from_be_bytes(*message.get(6..)?.first_chunk()?));
+/// RFC 4213 section 3.4, RFC 2003 section 4. A router that says no MTU takes the next plateau below (RFC 1191
+/// section 5).
+fn icmpv4_cause(message: &[u8], quoted: &[u8]) -> Option<Cause> {
+    let mtu = match u16::from_be_bytes(*message.get(6..)?.first_chunk()?) {
+        0 => {
+            let octets = u16::from_be_bytes(*quoted.get(2..)?.first_chunk()?);
+            let below = PLATEAUS.into_iter().find(|plateau| *plateau < octets);
+            u32::from(below.unwrap_or(0))
+        }
+        said => u32::from(said),
+    };
     match (message[0], message[1]) {
         (3, 4) => (mtu >= IPV4_MIN_MTU).then_some(Cause::TooBig(mtu)),
         (3 | 11, _) => Some(Cause::Unreachable),

@@ -19,4 +19,5 @@ mod translate;
 mod tests;
 
 pub use fanout::{Fanout, WorkerPort};
+pub(crate) use outer::most_overhead_bytes;
 pub use translate::{NextHops, Program, ProgramConfig, Refused};

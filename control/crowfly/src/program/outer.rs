@@ -23,6 +23,15 @@ const GRE_KEY_BYTES: u16 = 4;
 /// Octets of a TLV header, in front of GRE in UDP (RFC 5845 section 7).
 const TLV_BYTES: u16 = 4;
 
+/// Most octets that a tunnel over a way of plain IPv6 adds, which is most of all, with or without GRE keys.
+pub(crate) const fn most_overhead_bytes(gre: bool) -> u16 {
+    if gre {
+        IPV6_BYTES + GRE_BYTES + GRE_KEY_BYTES
+    } else {
+        IPV6_BYTES
+    }
+}
+
 /// Everything outside the packet that a tunnel carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Outer {
@@ -71,6 +80,7 @@ impl Outer {
             },
         }
     }
+
     /// The same with GRE behind it, if any.
     pub(super) fn with_gre(mut self, gre: Option<GreKeys>) -> Self {
         if let Some(keys) = gre {

@@ -76,6 +76,11 @@ impl<K: Eq + Hash> Slots<K> {
         Some(slot)
     }
 
+    /// The key's slot, if it has one.
+    pub(super) fn get(&self, key: &K) -> Option<u32> {
+        self.by_key.get(key).map(|counted| counted.slot)
+    }
+
     /// Every key with its slot.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&K, u32)> {
         self.by_key.iter().map(|(key, counted)| (key, counted.slot))

@@ -2,7 +2,9 @@
 
 mod gre;
 mod hand_back;
+mod path_mtu;
 mod reach;
+mod router;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};

@@ -1,16 +1,19 @@
 //! Entries in the protocol's nouns become updates of tables, slots and counters.
 
+mod link;
 mod pair;
+mod path_mtu;
 mod tunnel;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use dataplane::{HomeAction, LinkSlot, LinkSpec, NextHop, Update};
+use dataplane::{HomeAction, NextHop, Update};
 use ipnet::IpNet;
 use pmipv6::io::{Entry, GreKeys, Link, UpdateNumber, Via};
 
+use link::Router;
 use pair::{Pair, PairKind, PairWish};
 use tunnel::{Hop, TunnelKey, Use, Way};
 
@@ -117,7 +120,11 @@ pub struct Program<W> {
     reach: HashMap<IpAddr, Via>,
     /// By outer remote address: behind one NAT there may be several peers.
     next_hops: HashMap<IpAddr, Hop>,
+    /// What is known of ways that take less than their first link, by outer remote address of tunnels that stand.
+    path_mtus: HashMap<IpAddr, u16>,
     links: Slots<Link>,
+    /// Of links whose MN has an IPv4 home address.
+    routers: HashMap<Link, Router>,
     homes: HashMap<IpNet, Home>,
     pairs: HashMap<(IpNet, IpNet), Pair>,
     paths: PathSlots,
@@ -135,7 +142,9 @@ impl<W: WorkerPort> Program<W> {
             keys: HashMap::new(),
             reach: HashMap::new(),
             next_hops: HashMap::new(),
+            path_mtus: HashMap::new(),
             links: Slots::new(config.links),
+            routers: HashMap::new(),
             homes: HashMap::new(),
             pairs: HashMap::new(),
             paths: PathSlots::new(config.paths),
@@ -380,31 +389,6 @@ impl<W: WorkerPort> Program<W> {
         }
         if let Some(way) = old.tunnel {
             self.release_tunnel(way, hops);
-        }
-    }
-
-    fn acquire_link(&mut self, link: Link) -> Result<LinkSlot, Refused> {
-        let full = Refused::LinksFull(self.config.links);
-        let acquired = self.links.acquire(link).ok_or(full)?;
-        let slot = LinkSlot(acquired.slot);
-        if acquired.fresh {
-            let spec = LinkSpec {
-                port: link.port,
-                vlan: link.vlan,
-                source_mac: self.config.access_mac,
-                mn_mac: link.mac.0,
-                mtu_bytes: self.config.access_mtu_bytes,
-            };
-            self.fanout.send(Update::Link { slot, link: spec });
-        }
-        Ok(slot)
-    }
-
-    fn release_link(&mut self, link: Link) {
-        if let Some(slot) = self.links.release(&link) {
-            self.fanout.send(Update::LinkClear {
-                slot: LinkSlot(slot),
-            });
         }
     }
 }

@@ -66,6 +66,16 @@ impl Control {
                 tracing::info!(%remote, resolved = next_hop.is_some(), "next hop");
                 self.program.set_next_hop(remote, next_hop);
             }
+            Action::TooBig(said) => {
+                let (source, destination) = said.inner;
+                let sends = self.program.sends(said.remote, source, destination);
+                let now = self.clock.mono();
+                self.net.path_mtu(now, said, sends, &mut self.actions);
+            }
+            Action::PathMtu { remote, mtu_bytes } => {
+                tracing::info!(%remote, ?mtu_bytes, "path MTU");
+                self.program.set_path_mtu(remote, mtu_bytes);
+            }
             Action::Unreachable { link } => {
                 tracing::info!(?link, "the mobile node does not answer");
                 self.inbox.push_back(Input::Unreachable { link });
@@ -235,8 +245,13 @@ impl Control {
                 lifetime_s,
             } => {
                 self.net.serve_ipv4(now, link, service, lifetime_s, actions);
+                self.program
+                    .set_router(link, service.address, service.default_router);
             }
-            Output::EndIpv4 { link, address } => self.net.end_ipv4(link, address),
+            Output::EndIpv4 { link, address } => {
+                self.net.end_ipv4(link, address);
+                self.program.clear_router(link, address);
+            }
             Output::Probe { local, remote } => {
                 let (packets, bytes) = self.program.activity(local, remote).unwrap_or_default();
                 self.inbox.push_back(Input::Activity {

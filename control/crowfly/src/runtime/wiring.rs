@@ -12,13 +12,9 @@ use pmipv6::{lma, mag, path};
 
 use crate::config::{self, Config, IdlePolicy, MhMode, PeerPrefix, PortRole, Role};
 use crate::net::{NetConfig, NetPort, RouterAdvertisementConfig};
-use crate::program::ProgramConfig;
+use crate::program::{ProgramConfig, most_overhead_bytes};
 use crate::record::EngineConfig;
 
-/// Octets that a tunnel adds (RFC 2473 section 3.1).
-const OUTER_HEADER_BYTES: u16 = 40;
-/// Octets of a GRE header with a key (RFC 2890).
-const KEYED_GRE_HEADER_BYTES: u16 = 8;
 /// RFC 8200 section 5.
 const LEAST_IPV6_MTU_BYTES: u16 = 1280;
 /// Path counters beyond the pairs: slots rest until the removal of their pair is applied.
@@ -445,12 +441,9 @@ pub(super) fn program(config: &Config, workers: &WorkerConfig) -> ProgramConfig 
 
 /// Largest packet that every tunnel takes whole; hosts are told no less than an IPv6 link takes.
 fn tunnel_mtu_bytes(config: &Config) -> u16 {
-    let gre = match config.gre {
-        config::Gre::Off => 0,
-        config::Gre::Optional | config::Gre::Required => KEYED_GRE_HEADER_BYTES,
-    };
+    let overhead = most_overhead_bytes(config.gre != config::Gre::Off);
     least_mtu_bytes(config, PortRole::Transport)
-        .saturating_sub(OUTER_HEADER_BYTES + gre)
+        .saturating_sub(overhead)
         .max(LEAST_IPV6_MTU_BYTES)
 }
 

@@ -156,6 +156,10 @@ pub struct PeerEntry {
     pub peer: PeerView,
     /// Heartbeat (RFC 5847): `off`, or the state of [`pmipv6::io::HeartbeatView`].
     pub heartbeat: String,
+    /// Largest packet on the way to its tunnels, octets, where routers have said that it is less than what the
+    /// first link takes (RFC 2473 section 7.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_mtu_bytes: Option<u16>,
     /// The security associations in one line: generation, suite and SPIs of each, or `none`.
     pub security_association: String,
     /// Each generation of keys, the newest first.

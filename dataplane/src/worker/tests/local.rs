@@ -288,3 +288,51 @@ fn a_full_punt_ring_drops_and_keeps_room_for_signalling() {
     );
     assert_eq!(node.counter("drop.punt-full"), 2 * many - 64);
 }
+
+/// RFC 5844 section 3.3.3: the gateway is the default router of an MN with an IPv4 home address, and of no other
+/// link's.
+#[test]
+fn rfc_5844_packets_to_the_ipv4_default_router_are_controls() {
+    let with_router = |slot: u32, mn: u8, router: Option<&str>| match link(slot, None, mn) {
+        Update::Link { slot, link } => Update::Link {
+            slot,
+            link: LinkSpec {
+                router: router.map(|router| router.parse().expect("an address")),
+                ..link
+            },
+        },
+        other => other,
+    };
+    let mut node = Node::new(&config(Role::Mag));
+    node.program(&[
+        tunnel(0, LMA),
+        link(0, None, 1),
+        link(1, None, 2),
+        home("10.0.0.5/32", attached(0, 0)),
+        home("10.0.0.6/32", attached(1, 0)),
+    ]);
+    let ping = |source: &str| V4::new(source, "10.0.0.1", 1, &[8, 0, 0, 0, 0, 0, 0, 0]).bytes();
+    let mut fate = |update: Option<Update>, mn, source: &str| {
+        if let Some(update) = update {
+            node.program(&[update]);
+        }
+        node.pass(ACCESS, &from_mn(mn, &ping(source)))
+    };
+    let tunnelled = |fate: Fate| matches!(fate, Fate::Sent(TRANSPORT, _));
+    let controls = Fate::Punted(PuntReason::Local);
+    assert!(tunnelled(fate(None, 1, "10.0.0.5")));
+    let first = Some(with_router(0, 1, Some("10.0.0.1")));
+    assert_eq!(fate(first, 1, "10.0.0.5"), controls);
+    assert!(tunnelled(fate(None, 2, "10.0.0.6")), "another link");
+    assert_eq!(
+        fate(None, 1, "10.0.0.6"),
+        Fate::Dropped(DropReason::SourceNotOnLink)
+    );
+    let second = Some(with_router(1, 2, Some("10.0.0.254")));
+    assert!(tunnelled(fate(second, 2, "10.0.0.6")), "another router");
+    assert!(tunnelled(fate(
+        Some(with_router(0, 1, None)),
+        1,
+        "10.0.0.5"
+    )));
+}

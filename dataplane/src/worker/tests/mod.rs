@@ -236,6 +236,7 @@ fn link(slot: u32, vlan: Option<u16>, mn: u8) -> Update {
             source_mac: our_mac(ACCESS),
             mn_mac: mn_mac(mn),
             mtu_bytes: 1500,
+            router: None,
         },
     }
 }

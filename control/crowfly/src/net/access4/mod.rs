@@ -11,12 +11,14 @@
 //!   ARP request ──▶ arp      target: the default router, or any other of the home subnet ──▶ ARP reply
 //!   DHCP ──▶ message ──▶ lease     DISCOVER ──▶ OFFER, REQUEST ──▶ ACK or NAK, INFORM ──▶ ACK
 //!                    └▶ relay     to each server, and back
+//!   ICMP ──▶ router     Echo Request ──▶ Echo Reply
 //! ```
 
 mod lease;
 mod message;
 mod proxy_arp;
 mod relay;
+mod router;
 
 #[cfg(test)]
 mod tests;
@@ -30,17 +32,14 @@ use pmipv6::io::{DhcpMode, Ipv4Service, Link, MacAddr};
 use smoltcp::wire::DhcpMessageType as Kind;
 
 use super::arp::Arp;
-use super::frame::{Envelope, close};
+use super::frame::{ETHERTYPE_ARP, ETHERTYPE_IPV4, Envelope, close};
 use super::icmp::TokenBucket;
 use super::{Action, Counters, Net};
 use lease::{Answer, Lease};
 use message::{Datagram, Request};
 use relay::Reply;
+use router::{Spoken, spoken};
 
-/// EtherType of ARP.
-pub(super) const ETHERTYPE_ARP: u16 = 0x0806;
-/// EtherType of IPv4.
-pub(super) const ETHERTYPE_IPV4: u16 = 0x0800;
 /// Answers to one MN in a second, on the average.
 const ANSWERS_PER_S: u32 = 20;
 /// Answers to one MN at once.
@@ -302,7 +301,7 @@ impl Net {
         if !self.ipv4_links.serve(link, service, until) {
             self.counters.drop_links_full += 1;
         } else if let Some(early) = self.ipv4_links.take_early(now, link) {
-            self.receive_access_ipv4(now, early.envelope, &early.packet, out);
+            self.receive_dhcp(now, early.envelope, &early.packet, out);
         }
     }
 
@@ -334,8 +333,22 @@ impl Net {
         }
     }
 
-    /// An IPv4 packet from an access link that is no user packet: DHCP.
+    /// An IPv4 packet from an access link that is no user packet: DHCP, or to the default router.
     pub(super) fn receive_access_ipv4(
+        &mut self,
+        now: Duration,
+        envelope: Envelope,
+        payload: &[u8],
+        out: &mut Vec<Action>,
+    ) {
+        match spoken(payload) {
+            Spoken::Dhcp => self.receive_dhcp(now, envelope, payload, out),
+            Spoken::Icmp => self.receive_access_icmp(now, envelope, payload, out),
+            Spoken::Other => self.counters.drop_protocol += 1,
+        }
+    }
+
+    fn receive_dhcp(
         &mut self,
         now: Duration,
         envelope: Envelope,

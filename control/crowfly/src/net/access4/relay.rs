@@ -24,11 +24,11 @@ use smoltcp::wire::{
     IpProtocol, Ipv4Repr,
 };
 
-use super::super::frame::Envelope;
+use super::super::frame::{ETHERTYPE_IPV4, Envelope};
 use super::super::ipv4::{build_ipv4, build_udp, udp};
 use super::super::{Action, Net};
+use super::Refused;
 use super::message::{FIXED_LEN, MAGIC, MIN_LEN, Request, option, packet};
-use super::{ETHERTYPE_IPV4, Refused};
 
 /// Relay agents that a message may have passed before us (RFC 1542 section 4.1.1).
 const MAX_HOPS: u8 = 16;

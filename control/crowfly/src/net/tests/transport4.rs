@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use pmipv6::io::Via;
 
 use super::*;
-use crate::net::access4::{ETHERTYPE_ARP, ETHERTYPE_IPV4};
+use crate::net::frame::ETHERTYPE_ARP;
 use crate::net::ipv4::{build_ipv4, build_udp, ipv4, udp};
 
 const OURS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);

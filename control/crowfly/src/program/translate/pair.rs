@@ -81,6 +81,12 @@ impl<W: WorkerPort> Program<W> {
         counts.reduce(plus)
     }
 
+    /// The tunnel that a path from one home to another sends into.
+    pub(super) fn path_way(&self, source: IpNet, destination: IpNet) -> Option<Way> {
+        let pair = self.pairs.get(&(source, destination))?;
+        pair.tunnels[0].filter(|_| pair.kind == PairKind::Send)
+    }
+
     /// What a direction has carried since it was installed, and what the other one had when it went.
     fn count(&self, pair: &Pair) -> Count {
         let (packets, bytes) = self.path_count(pair.path);

@@ -122,7 +122,7 @@ impl<W: WorkerPort> Program<W> {
         let (full, key) = (Refused::TunnelsFull(self.config.tunnels), way.key());
         let acquired = self.tunnels.acquire(key).ok_or(full)?;
         if acquired.fresh {
-            self.track(self.outer(way).remote, hops);
+            self.track(self.remote_of(way.peer), hops);
         }
         let send = way.gre.and_then(|keys| keys.send);
         let rekeyed = entry == Use::Send && self.sends_with(key) != send;
@@ -144,7 +144,7 @@ impl<W: WorkerPort> Program<W> {
                 slot: TunnelSlot(slot),
             });
             self.send_keys.remove(&key);
-            self.untrack(self.outer(way).remote, hops);
+            self.untrack(self.remote_of(way.peer), hops);
         }
     }
 
@@ -156,7 +156,12 @@ impl<W: WorkerPort> Program<W> {
         if std::mem::replace(&mut hop.next_hop, next_hop) == next_hop {
             return;
         }
-        for (key, slot) in self.tunnels_of(|key| self.outer_of(key.peer).remote == remote) {
+        self.send_tunnels_to(remote);
+    }
+
+    /// Says every tunnel to an outer remote address anew.
+    pub(super) fn send_tunnels_to(&mut self, remote: IpAddr) {
+        for (key, slot) in self.tunnels_of(|key| self.remote_of(key.peer) == remote) {
             self.send_tunnel(key, slot);
         }
         self.fanout.flush();
@@ -164,12 +169,12 @@ impl<W: WorkerPort> Program<W> {
 
     /// A peer is reached another way: each of its tunnels changes in one step and keeps its slot.
     pub(super) fn set_reach(&mut self, peer: IpAddr, via: Via, hops: &mut dyn NextHops) {
-        let before = self.outer_of(peer).remote;
+        let before = self.remote_of(peer);
         match via {
             Via::Ipv6 => self.reach.remove(&peer),
             Via::Ipv4 { .. } | Via::Nat { .. } => self.reach.insert(peer, via),
         };
-        let after = self.outer_of(peer).remote;
+        let after = self.remote_of(peer);
         for (key, slot) in self.tunnels_of(|key| key.peer == peer) {
             self.track(after, hops);
             self.send_tunnel(key, slot);
@@ -184,10 +189,6 @@ impl<W: WorkerPort> Program<W> {
 
     fn sends_with(&self, key: TunnelKey) -> Option<u32> {
         self.send_keys.get(&key).copied()
-    }
-
-    fn outer(&self, way: Way) -> Outer {
-        self.outer_of(way.peer)
     }
 
     fn outer_of(&self, peer: IpAddr) -> Outer {
@@ -217,6 +218,7 @@ impl<W: WorkerPort> Program<W> {
         hop.tunnels -= 1;
         if hop.tunnels == 0 {
             self.next_hops.remove(&remote);
+            self.path_mtus.remove(&remote);
             hops.untrack(remote);
         }
     }
@@ -244,8 +246,7 @@ impl<W: WorkerPort> Program<W> {
             encapsulation_limit: None,
             hop_limit: self.config.hop_limit,
             mtu_bytes: self
-                .config
-                .transport_mtu_bytes
+                .path_mtu_to(outer.remote)
                 .saturating_sub(outer.overhead_bytes),
             next_hop: next_hop.and_then(|hop| hop.next_hop),
         };

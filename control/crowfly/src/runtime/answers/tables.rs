@@ -99,6 +99,7 @@ impl Control {
                     .as_ref()
                     .map_or("off", |beats| &beats.state)
                     .to_owned(),
+                path_mtu_bytes: self.program.path_mtu_of_peer(peer.address),
                 security_association: summary(&associations),
                 associations,
             }
