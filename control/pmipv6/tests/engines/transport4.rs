@@ -584,6 +584,24 @@ fn l_66_setup_keeps_the_nat_open_and_finds_it_again() {
 }
 
 #[test]
+fn hl_17_l_66_a_mag_that_was_left_does_not_take_the_path_back_with_its_keepalive() {
+    let mut domain = mag2_behind();
+    let (source, destination) = localized(&mut domain);
+    // MAG2 is not told that MN2 has left, and goes on keeping its NAT open.
+    domain.attach("mag3", "mn3@lma1", 3);
+    domain.take_trace();
+    domain.seconds(120);
+    let trace = with_ports(&mut domain);
+    assert!(
+        trace.contains(&"mag1 > mag2 Setup Ack status 135 [4191]".to_owned()),
+        "{trace:?}"
+    );
+    let sends = domain.table("mag1").send;
+    assert_eq!(sends, [((source, destination), address_of("mag3"))].into());
+    assert!(domain.table("mag2").send.is_empty());
+}
+
+#[test]
 fn l_66_a_mag_that_has_lost_the_path_says_so_when_the_nat_is_kept_open() {
     let mut domain = mag2_behind();
     localized(&mut domain);
