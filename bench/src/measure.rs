@@ -109,6 +109,7 @@ fn worker_config(plan: &Plan) -> WorkerConfig {
             roles: RoleSet::ACCESS.and(RoleSet::TRANSPORT),
             mac: TRANSPORT_MAC,
             mtu_bytes: MTU_BYTES,
+            realm: None,
         }],
         own: vec![OwnAddress {
             port: PORT,

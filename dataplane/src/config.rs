@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use thiserror::Error;
 
 pub use crate::update::OwnAddress;
+use crate::update::Realm;
 
 /// Ports that a worker can know (DPDK's `RTE_MAX_ETHPORTS`).
 pub const MAX_PORTS: usize = 32;
@@ -91,6 +92,8 @@ pub struct PortRole {
     pub mac: [u8; 6],
     /// Largest IP packet, octets.
     pub mtu_bytes: u16,
+    /// Network port of a realm: IPv4 packets from there are of it, and there are no IPv6 ones.
+    pub realm: Option<Realm>,
 }
 
 /// What a worker does when its ports are silent.
@@ -171,6 +174,8 @@ pub struct WorkerConfig {
     pub homes: u32,
     /// Of these, homes longer than /64 and IPv4 home addresses.
     pub long_homes: u32,
+    /// Of the latter, IPv4 homes of realms that a MAG or CN has attached.
+    pub realm_homes: u32,
     /// Capacity for pairs, of whatever kind.
     pub pairs: u32,
     /// Of these, pairs with an end longer than /64 or of IPv4.
@@ -216,6 +221,7 @@ impl Default for WorkerConfig {
             burst_packets: 32,
             homes: 65_536,
             long_homes: 4_096,
+            realm_homes: 256,
             pairs: 65_536,
             long_pairs: 4_096,
             tunnels: 4_096,
@@ -311,6 +317,7 @@ impl WorkerConfig {
             ),
             ("homes", self.homes.into(), entries),
             ("long_homes", self.long_homes.into(), entries),
+            ("realm_homes", self.realm_homes.into(), entries),
             ("pairs", self.pairs.into(), entries),
             ("long_pairs", self.long_pairs.into(), entries),
             ("tunnels", self.tunnels.into(), entries),

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use dpdk::Mbuf;
 
+use crate::update::Realm;
+
 /// A packet for the control thread, whole, as received.
 #[derive(Debug)]
 pub struct Punt<B = Mbuf> {
@@ -13,6 +15,8 @@ pub struct Punt<B = Mbuf> {
     pub port: u16,
     /// Why it is not user traffic.
     pub reason: PuntReason,
+    /// For an ICMP error: the realm of the packet, which the error is to be sent in ([`by_destination`]).
+    pub realm: Option<Realm>,
 }
 
 /// A packet from the control thread, whole, from its Ethernet header.
@@ -20,7 +24,7 @@ pub struct Punt<B = Mbuf> {
 pub struct Inject<B = Mbuf> {
     /// The frame.
     pub mbuf: B,
-    /// Port to send it on, or [`BY_DESTINATION`].
+    /// Port to send it on, or [`BY_DESTINATION`], or [`by_destination`] in a realm.
     pub port: u16,
 }
 
@@ -29,6 +33,25 @@ pub struct Inject<B = Mbuf> {
 /// whatever form that has, or to the network; one hop is counted. The frame's addresses mean nothing. So an
 /// ICMP error about a user packet finds its way back to where that came from.
 pub const BY_DESTINATION: u16 = u16::MAX;
+
+/// [`BY_DESTINATION`] among the homes of a realm, and on its network.
+#[must_use]
+pub const fn by_destination(realm: Option<Realm>) -> u16 {
+    match realm {
+        Some(realm) => BY_DESTINATION - realm.number(),
+        None => BY_DESTINATION,
+    }
+}
+
+/// Whether a packet of control's goes by its destination, and in which realm.
+pub(crate) const fn goes_by_destination(port: u16) -> Option<Option<Realm>> {
+    let number = BY_DESTINATION - port;
+    match number {
+        0 => Some(None),
+        1..=Realm::MAX => Some(Realm::new(number)),
+        _ => None,
+    }
+}
 
 /// Why a packet goes to control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +102,8 @@ pub enum Event {
         source: IpAddr,
         /// Destination address.
         destination: IpAddr,
+        /// The realm of both, which are IPv4 then.
+        realm: Option<Realm>,
         /// Packets since the last report of the pair.
         packets: u32,
     },

@@ -32,10 +32,10 @@ pub use config::{
     ConfigError, DetectConfig, IdlePolicy, OwnAddress, PortRole, ReassemblyConfig, Role, RoleSet,
     WorkerConfig,
 };
-pub use event::{BY_DESTINATION, Event, IcmpError, Inject, Punt, PuntReason};
+pub use event::{BY_DESTINATION, Event, IcmpError, Inject, Punt, PuntReason, by_destination};
 pub use stats::{BurstHistogram, Counter, DropReason, WorkerStats};
 pub use update::{
     Encapsulation, GreKeys, HomeAction, LinkSlot, LinkSpec, NextHop, Numbered, PairAction,
-    PathSlot, TunnelSlot, TunnelSpec, Update,
+    PathSlot, Realm, TunnelSlot, TunnelSpec, Update,
 };
 pub use worker::{Batch, Dpdk, Platform, QueueError, Worker, WorkerHandle, wire_up};

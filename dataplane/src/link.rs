@@ -55,9 +55,14 @@ impl Links {
         link.copy = copy;
         let mut next = link.first_home;
         let in_use = next != NONE;
-        while let Some(home) = homes.entry_mut(next) {
-            home.link = copy;
-            next = home.next_on_link;
+        while homes.entry(next).is_some() {
+            homes.forget_uplink(next);
+            if let Some(home) = homes.entry_mut(next) {
+                home.link = copy;
+            }
+            // Has room: it had its place.
+            let _ = homes.learn_uplink(next);
+            next = homes.entry(next).map_or(NONE, |home| home.next_on_link);
         }
         in_use
     }

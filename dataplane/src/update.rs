@@ -5,6 +5,7 @@
 //! the last one that did (rule 3 of the house: a packet is moved by a complete entry or by none).
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU16;
 
 use ipnet::IpNet;
 
@@ -28,6 +29,33 @@ pub struct LinkSlot(pub u32);
 /// Index of a path's packet and byte counters, chosen by control, below `WorkerConfig::paths`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PathSlot(pub u32);
+
+/// A realm: an address space of its own for IPv4 homes, so that two of different realms may be the same. Which
+/// realm a packet is of, its tunnel's GRE key says, or its port (RFC 5845 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Realm(NonZeroU16);
+
+impl Realm {
+    /// Highest number of a realm.
+    pub const MAX: u16 = 4_095;
+
+    /// The realm of a number from 1 to [`Self::MAX`]; none for any other.
+    #[must_use]
+    #[inline]
+    pub const fn new(number: u16) -> Option<Self> {
+        match NonZeroU16::new(number) {
+            Some(number) if number.get() <= Self::MAX => Some(Self(number)),
+            _ => None,
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    #[inline]
+    pub const fn number(self) -> u16 {
+        self.0.get()
+    }
+}
 
 /// One change of a worker's state. Setting what is there replaces it in one step.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +95,37 @@ pub enum Update {
     HomeClear {
         /// An HNP, or an IPv4 home address as a /32.
         home: IpNet,
+    },
+    /// Set what happens to traffic from and to an IPv4 home of a realm. No pair is ever looked up for it.
+    RealmHome {
+        /// Its realm.
+        realm: Realm,
+        /// The address.
+        address: Ipv4Addr,
+        /// What happens.
+        action: HomeAction,
+    },
+    /// Forget an IPv4 home of a realm.
+    RealmHomeClear {
+        /// Its realm.
+        realm: Realm,
+        /// The address.
+        address: Ipv4Addr,
+    },
+    /// IPv4 packets out of this tunnel are of a realm, or of none; clearing the tunnel forgets it. Said before
+    /// anything of the realm points to the tunnel.
+    TunnelRealm {
+        /// Slot, set or not yet set.
+        slot: TunnelSlot,
+        /// The realm.
+        realm: Option<Realm>,
+    },
+    /// LMA: the next hop of a realm's own network.
+    RealmNetwork {
+        /// The realm.
+        realm: Realm,
+        /// Port and link-layer addresses; none while the neighbour is not resolved.
+        next_hop: Option<NextHop>,
     },
     /// Set what happens to packets from one home to another, in that direction.
     Pair {

@@ -54,6 +54,7 @@ fn config() -> WorkerConfig {
         roles,
         mac: OUR_MAC,
         mtu_bytes: 1500,
+        realm: None,
     };
     let own = |address: &str| OwnAddress {
         port: TRANSPORT,

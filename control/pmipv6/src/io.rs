@@ -13,6 +13,7 @@ mod command;
 mod entry;
 mod event;
 mod link;
+mod realm;
 mod service;
 mod via;
 mod view;
@@ -29,6 +30,7 @@ pub use command::{Answer, AttachRequest, Command, Refusal, Token};
 pub use entry::{Entry, GreKeys, UpdateNumber};
 pub use event::Event;
 pub use link::{Link, MacAddr};
+pub use realm::{KeyPair, Realm, RealmHome, RealmState};
 pub use service::{DhcpMode, Ipv4Service};
 pub use via::{Protection, Via};
 pub use view::{BindingView, HeartbeatView, PathView, PeerView};
@@ -93,6 +95,9 @@ pub enum Input {
         source: IpAddr,
         /// Destination address of the packet.
         destination: IpAddr,
+        /// The realm of both, where they are IPv4 homes of one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        realm: Option<Realm>,
         /// Packets seen since the last report of the pair, at least 1.
         packets: u64,
     },

@@ -8,6 +8,7 @@ use crate::config::{MAX_PORTS, PortRole, RoleSet, WorkerConfig};
 use crate::event::PuntReason;
 use crate::role::Verdict;
 use crate::stats::DropReason;
+use crate::update::Realm;
 
 /// "No tag".
 pub(crate) const NO_VLAN: u16 = u16::MAX;
@@ -62,6 +63,26 @@ pub(crate) struct Packet {
     /// IPv6 with a Destination Options header, where a tunnel encapsulation limit may stand (RFC 2473
     /// section 4.1.1).
     pub(crate) has_options: bool,
+}
+
+impl Packet {
+    /// The realm that it is of.
+    #[inline(always)]
+    pub(crate) fn realm(&self) -> Option<Realm> {
+        if self.ipv4 {
+            realm_of_ipv4_key(self.source)
+        } else {
+            None
+        }
+    }
+
+    /// An IPv4 packet turns out to be of a realm.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, realm: Option<Realm>) {
+        let bits = realm_bits(realm);
+        self.source |= bits;
+        self.destination |= bits;
+    }
 }
 
 /// What classification stands on: ports and own addresses.
@@ -256,6 +277,9 @@ fn ipv6(ground: &Ground, role: &PortRole, ip: &[u8], packet: &mut Packet) -> Res
     }
     packet.origin = match roles {
         RoleSet { access: true, .. } => Origin::Access,
+        RoleSet { network: true, .. } if role.realm.is_some() => {
+            return Err(DropReason::RealmIpv6.into());
+        }
         RoleSet { network: true, .. } => Origin::Network,
         _ => return Err(DropReason::NotOwnAddress.into()),
     };

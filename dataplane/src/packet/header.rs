@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::update::Realm;
+
 /// Octets of an Ethernet header without tag.
 pub(crate) const ETHERNET: usize = 14;
 /// Octets of an 802.1Q tag.
@@ -49,6 +51,21 @@ pub(crate) fn ipv4_key(address: u32) -> u128 {
 #[inline]
 pub(crate) fn is_ipv4_key(address: u128) -> bool {
     address >> 96 == IPV4_MARK >> 96
+}
+
+/// Where the realm of an IPv4 address stands in its look-up form: the realm costs a look-up nothing.
+const REALM_SHIFT: u32 = 32;
+
+/// What a realm adds to the look-up form of an IPv4 address.
+#[inline]
+pub(crate) fn realm_bits(realm: Option<Realm>) -> u128 {
+    realm.map_or(0, |realm| u128::from(realm.number()) << REALM_SHIFT)
+}
+
+/// The realm in the look-up form of an IPv4 address.
+#[inline]
+pub(crate) fn realm_of_ipv4_key(address: u128) -> Option<Realm> {
+    Realm::new((address >> REALM_SHIFT) as u16)
 }
 
 /// The look-up form of an address.

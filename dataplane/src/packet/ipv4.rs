@@ -89,6 +89,8 @@ pub(super) fn ipv4(
         _ => return Err(DropReason::NotOwnAddress.into()),
     };
     take_ipv4(&ipv4, packet)?;
+    // None but a network port has one.
+    packet.enter(role.realm);
     Ok(())
 }
 

@@ -22,13 +22,13 @@ pub(super) fn from_access<B: Buffer>(
 ) -> Result<Verdict, Verdict> {
     let home = match state.homes.entry(found.source) {
         Some(home) if home.kind == HomeKind::Attached => home,
-        _ => return Err(DropReason::SourceNotOnLink.into()),
+        _ => return from_realm(state, packet, buffer),
     };
     if !home.link.is_set {
         return Err(DropReason::IncompleteEntry.into());
     }
     if !is_on_link(home, packet) {
-        return Err(DropReason::SourceNotOnLink.into());
+        return from_realm(state, packet, buffer);
     }
     if is_to_router(home, packet) {
         return Err(Verdict::Punt(PuntReason::Local));
@@ -70,6 +70,32 @@ pub(super) fn from_access<B: Buffer>(
         return counted(state, Counter::CnUp, verdict);
     }
     let verdict = into_tunnel(state, packet, lma, buffer)?;
+    counted(state, Counter::MagUp, verdict)
+}
+
+/// No home of its address is on its link, or none that every realm knows: where there is one of a realm, the
+/// packet goes to its anchor. No pair takes it: RO messages name no realm (draft-loureiro section 6.1).
+#[cold]
+fn from_realm<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    let link = (packet.port, packet.vlan, packet.source_mac);
+    let index = match packet.ipv4 {
+        true => state.homes.find_uplink(packet.source as u32, link),
+        false => None,
+    };
+    let home = index.and_then(|index| state.homes.entry(index));
+    let Some(home) = home.filter(|home| is_on_link(home, packet)) else {
+        return Err(DropReason::SourceNotOnLink.into());
+    };
+    if is_to_router(home, packet) {
+        return Err(Verdict::Punt(PuntReason::Local));
+    }
+    let (realm, lma) = (home.realm, home.tunnel);
+    let moved = into_tunnel(state, packet, lma, buffer);
+    let verdict = moved.map_err(|refused| refused.within(realm))?;
     counted(state, Counter::MagUp, verdict)
 }
 

@@ -8,9 +8,11 @@ use crate::config::Role;
 use crate::event::{Event, IcmpError, PuntReason};
 use crate::packet::Buffer;
 use crate::packet::classify::{Origin, Packet};
+use crate::packet::header::is_ipv4_key;
 use crate::stats::{Counter, DropReason};
 use crate::table::{HomeKind, NONE};
 use crate::tunnel::{TunnelState, rewrite, wrap};
+use crate::update::{NextHop, Realm};
 use crate::worker::State;
 
 /// What becomes of a packet.
@@ -33,6 +35,8 @@ pub(crate) enum Verdict {
     Drop(DropReason),
     /// Dropped and counted, and control may send the source an ICMP error about it.
     Refuse(DropReason, IcmpError),
+    /// The same, in a realm.
+    RefuseIn(DropReason, IcmpError, Realm),
 }
 
 const _: () = assert!(
@@ -40,19 +44,31 @@ const _: () = assert!(
     "a verdict is returned in a register"
 );
 
+impl Verdict {
+    /// What is refused in a realm is told in it.
+    #[inline]
+    fn within(self, realm: Option<Realm>) -> Self {
+        match (self, realm) {
+            (Self::Refuse(reason, error), Some(realm)) => Self::RefuseIn(reason, error, realm),
+            (verdict, _) => verdict,
+        }
+    }
+}
+
 impl From<DropReason> for Verdict {
     fn from(reason: DropReason) -> Self {
         Self::Drop(reason)
     }
 }
 
-/// What tells one far end from another where no table does: an IPv6 /64, or a whole IPv4 address (which
-/// stands in the low half, as mapped into IPv6).
+/// What tells one far end from another where no table does: an IPv6 /64, or a whole IPv4 address with its
+/// realm, which are the low half of its look-up form.
 #[inline(always)]
 fn far_home(address: u128) -> u64 {
-    match (address >> 64) as u64 {
-        0 => address as u64,
-        prefix => prefix,
+    if is_ipv4_key(address) {
+        address as u64
+    } else {
+        (address >> 64) as u64
     }
 }
 
@@ -110,7 +126,7 @@ pub(crate) fn act<B: Buffer>(
         (_, Origin::Tunnel) => mag::from_tunnel(state, packet, found, buffer),
         (_, Origin::Network) => mag::from_network(state, packet, found, buffer),
     };
-    moved.unwrap_or_else(|refused| refused)
+    moved.unwrap_or_else(|refused| refused.within(packet.realm()))
 }
 
 /// Moves a packet of control's to where its destination is. Nothing of it is told to anybody: it is an answer.
@@ -188,11 +204,20 @@ fn into_network<B: Buffer>(
     packet: &Packet,
     buffer: &mut B,
 ) -> Result<Verdict, Verdict> {
-    let Some(hop) = state.network else {
-        return Err(DropReason::NetworkUnresolved.into());
+    let hop = match packet.realm() {
+        None => state.network.ok_or(DropReason::NetworkUnresolved)?,
+        Some(realm) => realm_network(state, realm)?,
     };
     let mtu_bytes = state.ground.port(hop.port).map_or(0, |role| role.mtu_bytes);
     rewrite::to_network(packet, &hop, mtu_bytes, buffer, &mut state.tally)
+}
+
+/// The next hop of a realm's own network.
+#[cold]
+fn realm_network(state: &State, realm: Realm) -> Result<NextHop, DropReason> {
+    let networks = state.realm_networks.iter().flatten();
+    let hop = networks.filter(|(of, _)| *of == realm).find_map(|of| of.1);
+    hop.ok_or(DropReason::RealmUnreachable)
 }
 
 /// Counts a forwarded packet.

@@ -182,6 +182,10 @@ counters! {
         TunnelSourceNotAllowed = "tunnel-source-not-allowed",
         /// MAG: the inner destination is not attached.
         NotAttached = "not-attached",
+        /// LMA: IPv6 on a port of a realm, which has IPv4 homes only.
+        RealmIpv6 = "realm-ipv6",
+        /// LMA: the realm has no network port, or its gateway is not resolved.
+        RealmUnreachable = "realm-unreachable",
         /// LMA: the destination has no binding.
         NoBinding = "no-binding",
         /// LMA: source or destination is suspended.

@@ -4,6 +4,7 @@ use super::NONE;
 use super::hash::{Full, Key, Table};
 use super::prefix::{Lengths, Prefix};
 use super::slab::Slab;
+use crate::update::Realm;
 
 /// What a home is to this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +49,9 @@ pub(crate) struct HomeEntry {
     pub(crate) previous_on_link: u32,
     /// Pairs whose source this is and that send from here: without any, no pair is looked up.
     pub(crate) pairs: u32,
+    /// An IPv4 home of a realm: its realm, and its address.
+    pub(crate) realm: Option<Realm>,
+    pub(crate) address: u32,
 }
 
 const _: () = assert!(size_of::<HomeEntry>() == 64, "an entry is a cache line");
@@ -62,8 +66,27 @@ impl Default for HomeEntry {
             next_on_link: NONE,
             previous_on_link: NONE,
             pairs: 0,
+            realm: None,
+            address: 0,
         }
     }
+}
+
+impl HomeEntry {
+    /// What tells its packets on their way up, where it is of a realm and attached: another home may have its
+    /// address, but not on its link.
+    pub(crate) fn uplink(&self) -> Option<u128> {
+        let attached = self.kind == HomeKind::Attached && self.link.is_set;
+        let link = (self.link.port, self.link.vlan, self.link.mn_mac);
+        (attached && self.realm.is_some()).then(|| uplink_key(self.address, link))
+    }
+}
+
+/// An IPv4 address on a link: port, VLAN, link-layer address.
+pub(crate) fn uplink_key(address: u32, (port, vlan, mac): (u16, u16, [u8; 6])) -> u128 {
+    let [a, b, c, d, e, f] = mac.map(u128::from);
+    let mac = a << 40 | b << 32 | c << 24 | d << 16 | e << 8 | f;
+    u128::from(address) << 80 | u128::from(port) << 64 | u128::from(vlan) << 48 | mac
 }
 
 /// See the module.
@@ -74,11 +97,14 @@ pub(crate) struct Homes {
     entries: Slab<HomeEntry>,
     lengths: Lengths<u8>,
     ipv4_lengths: Lengths<u8>,
+    /// Attached homes of realms by their link and address.
+    uplinks: Table<u128, 3>,
 }
 
 impl Homes {
-    pub(crate) fn new(capacity: u32, wide_capacity: u32) -> Self {
+    pub(crate) fn new(capacity: u32, wide_capacity: u32, realm_capacity: u32) -> Self {
         Self {
+            uplinks: Table::new(realm_capacity),
             narrow: Table::new(capacity),
             wide: Table::new(wide_capacity),
             entries: Slab::new(capacity),
@@ -225,6 +251,31 @@ impl Homes {
         }
         self.entries.release(index);
         self.lengths_mut(prefix.is_ipv4()).remove(prefix.length);
+    }
+
+    /// Index of the attached home of a realm that sends from this link with this address.
+    #[cold]
+    pub(crate) fn find_uplink(&self, address: u32, link: (u16, u16, [u8; 6])) -> Option<u32> {
+        let key = uplink_key(address, link);
+        self.uplinks.get(key.hashed(), key, 0)
+    }
+
+    /// An entry's link is about to change, or to go.
+    pub(crate) fn forget_uplink(&mut self, index: u32) {
+        let key = self.entries.get(index).and_then(HomeEntry::uplink);
+        if let Some(key) = key.filter(|key| self.uplinks.get(key.hashed(), *key, 0) == Some(index))
+        {
+            self.uplinks.remove(key, 0);
+        }
+    }
+
+    /// An entry has its link. One link has one home of an address: the later one is it.
+    pub(crate) fn learn_uplink(&mut self, index: u32) -> Result<(), Full> {
+        let Some(key) = self.entries.get(index).and_then(HomeEntry::uplink) else {
+            return Ok(());
+        };
+        self.uplinks.remove(key, 0);
+        self.uplinks.insert(key, 0, index)
     }
 
     fn lengths_mut(&mut self, ipv4: bool) -> &mut Lengths<u8> {

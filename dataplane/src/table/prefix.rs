@@ -1,8 +1,11 @@
 //! Prefixes as keys, and the lengths that are in use.
 
+use std::net::Ipv4Addr;
+
 use ipnet::IpNet;
 
-use crate::packet::header::{ipv4_key, is_ipv4_key};
+use crate::packet::header::{ipv4_key, is_ipv4_key, realm_bits};
+use crate::update::Realm;
 
 /// Longest prefix that has the short key.
 pub(crate) const NARROW_BITS: u8 = 64;
@@ -56,6 +59,16 @@ impl Prefix {
             (self.bits, 0)
         } else {
             (self.bits | 1 << (127 - u32::from(self.length)).min(127), 1)
+        }
+    }
+}
+
+impl Prefix {
+    /// Of an IPv4 home of a realm.
+    pub(crate) fn of_realm(realm: Realm, address: Ipv4Addr) -> Self {
+        Self {
+            bits: ipv4_key(address.into()) | realm_bits(Some(realm)),
+            length: 128,
         }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) mod wrap;
 use crate::packet::header::{ETHERNET, IPV6, address, ip, ipv4_key, key, u32_at};
 use crate::packet::wrap::Wrap;
 use crate::table::{Key, NONE, Table, mix, prefetch};
-use crate::update::{TunnelSlot, TunnelSpec};
+use crate::update::{Realm, TunnelSlot, TunnelSpec};
 use form::Form;
 
 /// Octets in front of an inner packet in the plain form: Ethernet and IPv6. Every form over IPv4 fits.
@@ -113,6 +113,8 @@ struct Rare {
     wrap: Wrap,
     /// When its missing next hop was last told.
     told_cycles: Option<u64>,
+    /// The realm of IPv4 packets that come out of it.
+    realm: Option<Realm>,
 }
 
 /// See the module.
@@ -124,6 +126,8 @@ pub(crate) struct Tunnels {
     ends: Table<Ends, 1>,
     last: Option<(Ends, u32)>,
     event_interval_cycles: u64,
+    /// Tunnels with a realm: without any, no realm is looked up.
+    in_realms: u32,
     /// Of the last outer packet that may be fragmented on its way.
     identification: u32,
 }
@@ -146,6 +150,7 @@ impl Tunnels {
             ends: Table::new(capacity),
             last: None,
             event_interval_cycles: cycles_per_s / 1_000 * UNRESOLVED_EVENT_INTERVAL_MS,
+            in_realms: 0,
             identification: seed,
         }
     }
@@ -219,6 +224,27 @@ impl Tunnels {
         Ok(())
     }
 
+    /// Whether packets of any tunnel are of a realm.
+    #[inline(always)]
+    pub(crate) fn any_in_realm(&self) -> bool {
+        self.in_realms > 0
+    }
+
+    /// The realm of IPv4 packets out of a tunnel.
+    pub(crate) fn realm_of(&self, slot: u32) -> Option<Realm> {
+        self.rare.get(slot as usize).and_then(|rare| rare.realm)
+    }
+
+    /// Says the realm of IPv4 packets out of a tunnel.
+    pub(crate) fn set_realm(&mut self, slot: TunnelSlot, realm: Option<Realm>) {
+        let Some(rare) = self.rare.get_mut(slot.0 as usize) else {
+            return;
+        };
+        let before = std::mem::replace(&mut rare.realm, realm);
+        self.in_realms += u32::from(realm.is_some());
+        self.in_realms -= u32::from(before.is_some());
+    }
+
     /// Clears a tunnel; how many homes and pairs still point to it, or none when it was not set.
     pub(crate) fn clear(&mut self, slot: TunnelSlot) -> Option<u32> {
         if self.get(slot.0)?.state == TunnelState::Unset {
@@ -226,6 +252,7 @@ impl Tunnels {
         }
         self.forget_ends(slot);
         self.slots[slot.0 as usize] = Tunnel::UNSET;
+        self.set_realm(slot, None);
         let rare = &mut self.rare[slot.0 as usize];
         rare.told_cycles = None;
         Some(rare.users)

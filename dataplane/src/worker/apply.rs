@@ -1,5 +1,7 @@
 //! Applying an update: one change, whole or not at all.
 
+use std::net::Ipv4Addr;
+
 use ipnet::IpNet;
 
 use super::state::State;
@@ -8,7 +10,8 @@ use crate::stats::Counter;
 use crate::table::{HomeKind, LinkCopy, NONE, PairEntry, PairKey, PairKind, Prefix};
 use crate::tunnel::Refused;
 use crate::update::{
-    HomeAction, LinkSlot, Numbered, PairAction, PathSlot, TunnelSlot, TunnelSpec, Update,
+    HomeAction, LinkSlot, NextHop, Numbered, PairAction, PathSlot, Realm, TunnelSlot, TunnelSpec,
+    Update,
 };
 
 /// What became of an update.
@@ -30,8 +33,22 @@ impl State {
             Update::TunnelClear { slot } => self.clear_tunnel(slot),
             Update::Link { slot, link } => self.set_link(slot, link.into()),
             Update::LinkClear { slot } => self.clear_link(slot),
-            Update::Home { home, action } => self.set_home(home, action),
-            Update::HomeClear { home } => self.clear_home(home),
+            Update::Home { home, .. } if home.prefix_len() == 0 => Outcome::Refused("home"),
+            Update::Home { home, action } => self.set_home(home.into(), None, action),
+            Update::HomeClear { home } => self.clear_home(home.into()),
+            Update::RealmHome {
+                realm,
+                address,
+                action,
+            } => {
+                let of_realm = Some((realm, address));
+                self.set_home(Prefix::of_realm(realm, address), of_realm, action)
+            }
+            Update::RealmHomeClear { realm, address } => {
+                self.clear_home(Prefix::of_realm(realm, address))
+            }
+            Update::TunnelRealm { slot, realm } => self.set_tunnel_realm(slot, realm),
+            Update::RealmNetwork { realm, next_hop } => self.set_realm_network(realm, next_hop),
             Update::Pair {
                 source,
                 destination,
@@ -101,7 +118,33 @@ impl State {
         Applied
     }
 
-    fn set_home(&mut self, home: IpNet, action: HomeAction) -> Outcome {
+    fn set_tunnel_realm(&mut self, slot: TunnelSlot, realm: Option<Realm>) -> Outcome {
+        if !self.tunnels.has(slot) {
+            return Outcome::Refused("tunnel");
+        }
+        self.tunnels.set_realm(slot, realm);
+        Applied
+    }
+
+    fn set_realm_network(&mut self, realm: Realm, next_hop: Option<NextHop>) -> Outcome {
+        let networks = &mut self.realm_networks;
+        let known = networks
+            .iter()
+            .position(|network| network.is_some_and(|(known, _)| known == realm));
+        let place = known.or_else(|| networks.iter().position(Option::is_none));
+        let Some(place) = place else {
+            return Outcome::Refused("realm-network");
+        };
+        networks[place] = Some((realm, next_hop));
+        Applied
+    }
+
+    fn set_home(
+        &mut self,
+        home: Prefix,
+        of_realm: Option<(Realm, Ipv4Addr)>,
+        action: HomeAction,
+    ) -> Outcome {
         let (kind, tunnel, link) = match action {
             HomeAction::Attached { link, lma } => (HomeKind::Attached, Some(lma), Some(link)),
             HomeAction::Anchored { mag } => (HomeKind::Anchored, Some(mag), None),
@@ -115,26 +158,31 @@ impl State {
         if link.is_some_and(|link| !self.links.has(link)) {
             return Outcome::Refused("link");
         }
-        if home.prefix_len() == 0 {
-            return Outcome::Refused("home");
-        }
-        let Ok(index) = self.homes.claim(home.into()) else {
+        let Ok(index) = self.homes.claim(home) else {
             return Outcome::Refused("home");
         };
         self.detach(index);
         if let Some(entry) = self.homes.entry_mut(index) {
             entry.kind = kind;
             entry.tunnel = tunnel;
+            entry.realm = of_realm.map(|(realm, _)| realm);
+            entry.address = of_realm.map_or(0, |(_, address)| address.into());
         }
         self.tunnels.refer(tunnel);
         if let Some(link) = link {
             self.links.join(link, index, &mut self.homes);
+        }
+        if self.homes.learn_uplink(index).is_err() {
+            self.detach(index);
+            self.homes.release_unused(home);
+            return Outcome::Refused("realm-home");
         }
         Applied
     }
 
     /// Takes a home from its tunnel and link.
     fn detach(&mut self, index: u32) {
+        self.homes.forget_uplink(index);
         self.links.leave(index, &mut self.homes);
         if let Some(entry) = self.homes.entry_mut(index) {
             entry.kind = HomeKind::Absent;
@@ -143,8 +191,7 @@ impl State {
         }
     }
 
-    fn clear_home(&mut self, home: IpNet) -> Outcome {
-        let prefix = Prefix::from(home);
+    fn clear_home(&mut self, prefix: Prefix) -> Outcome {
         let Some(index) = self.homes.index_of(prefix) else {
             return Nothing;
         };

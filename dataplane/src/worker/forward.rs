@@ -12,6 +12,7 @@ use crate::packet::classify::{Origin, Packet, classify, read_own};
 use crate::role::{Found, Verdict, act, asks_for, route};
 use crate::stats::DropReason;
 use crate::table::HomeKind;
+use crate::update::Realm;
 
 /// Packets between the one whose headers are read and the one whose headers are asked for.
 const AHEAD: usize = 4;
@@ -69,10 +70,13 @@ impl Forwarder {
 impl Forwarder {
     /// Decides about a frame of control's that goes by its destination, and rewrites it.
     #[cold]
-    pub(crate) fn route<B: Buffer>(&mut self, buffer: &mut B) -> Verdict {
+    pub(crate) fn route<B: Buffer>(&mut self, realm: Option<Realm>, buffer: &mut B) -> Verdict {
         let mut packet = Packet::default();
         if let Err(reason) = read_own(buffer.data(), &mut packet) {
             return reason.into();
+        }
+        if packet.ipv4 {
+            packet.enter(realm);
         }
         cut(&packet, buffer);
         route(&mut self.state, &packet, buffer)
@@ -136,7 +140,7 @@ fn read_one<B: Buffer>(
 #[inline(always)]
 fn look_up(state: &mut State, steps: &mut [Step]) {
     for step in steps.iter_mut().filter(|step| step.decided.is_none()) {
-        let (packet, found) = (&step.packet, &mut step.found);
+        let (packet, found) = (&mut step.packet, &mut step.found);
         let (source, destination) = asks_for(state.role, packet.origin);
         if source {
             found.source = state
@@ -156,7 +160,32 @@ fn look_up(state: &mut State, steps: &mut [Step]) {
                 packet.outer_source,
                 packet.wrap,
             );
+            if packet.ipv4 && state.tunnels.any_in_realm() {
+                enter_realm(state, packet, found);
+            }
         }
+    }
+}
+
+/// A packet out of a tunnel of a realm: its homes are that realm's.
+#[cold]
+fn enter_realm(state: &State, packet: &mut Packet, found: &mut Found) {
+    let Some(realm) = state.tunnels.realm_of(found.arrived) else {
+        return;
+    };
+    packet.enter(Some(realm));
+    let find = |address| {
+        let hash = state.homes.prefetch(address, true);
+        let index = state.homes.find(address, true, hash);
+        state.homes.prefetch_entry(index);
+        index
+    };
+    let (source, destination) = asks_for(state.role, packet.origin);
+    if source {
+        found.source = find(packet.source);
+    }
+    if destination {
+        found.destination = find(packet.destination);
     }
 }
 

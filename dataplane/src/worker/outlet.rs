@@ -3,11 +3,12 @@
 use super::platform::{Batch, Platform};
 use super::{Queue, Worker};
 use crate::config::MAX_PORTS;
-use crate::event::{BY_DESTINATION, Punt, PuntReason};
+use crate::event::{BY_DESTINATION, IcmpError, Punt, PuntReason, goes_by_destination};
 use crate::packet::Buffer;
 use crate::role::Verdict;
 use crate::stats::{Counter, DropReason, Tally};
 use crate::tunnel::fragment::{MAX_FRAGMENTS, fragment};
+use crate::update::Realm;
 
 /// "No queue".
 const NO_QUEUE: u8 = u8::MAX;
@@ -95,15 +96,30 @@ impl<B: Buffer> Outlet<B> {
             Verdict::Drop(reason) => outgoing.free(packet, reason, tally),
             Verdict::Punt(reason) => self.give_to_control(packet, from, reason, outgoing, tally),
             Verdict::Refuse(reason, icmp) => {
-                tally.drop(reason, 1);
-                let told = self.offer(packet, from, PuntReason::IcmpError(icmp));
-                match told {
-                    Ok(()) => tally.add(Counter::IcmpRaised, 1),
-                    Err(packet) => {
-                        tally.add(Counter::IcmpSuppressed, 1);
-                        outgoing.free_counted(packet);
-                    }
-                }
+                self.refuse(packet, from, (reason, icmp, None), outgoing, tally);
+            }
+            Verdict::RefuseIn(reason, icmp, realm) => {
+                self.refuse(packet, from, (reason, icmp, Some(realm)), outgoing, tally);
+            }
+        }
+    }
+
+    /// Counts a packet as dropped, and has its sender told.
+    #[inline]
+    fn refuse<P: Platform<Buffer = B>, const N: usize>(
+        &mut self,
+        packet: B,
+        from: u16,
+        (reason, icmp, realm): (DropReason, IcmpError, Option<Realm>),
+        outgoing: &mut Outgoing<P, N>,
+        tally: &mut Tally,
+    ) {
+        tally.drop(reason, 1);
+        match self.offer(packet, from, PuntReason::IcmpError(icmp), realm) {
+            Ok(()) => tally.add(Counter::IcmpRaised, 1),
+            Err(packet) => {
+                tally.add(Counter::IcmpSuppressed, 1);
+                outgoing.free_counted(packet);
             }
         }
     }
@@ -166,7 +182,7 @@ impl<B: Buffer> Outlet<B> {
         outgoing: &mut Outgoing<P, N>,
         tally: &mut Tally,
     ) {
-        match self.offer(packet, from, reason) {
+        match self.offer(packet, from, reason, None) {
             Ok(()) => tally.add(
                 match reason {
                     PuntReason::Neighbour => Counter::PuntNeighbour,
@@ -184,7 +200,13 @@ impl<B: Buffer> Outlet<B> {
 
     /// Room is kept for what matters more: a flood of unreachable destinations or of pings must not cost
     /// a Proxy Binding Update its slot, nor a flood of solicitations.
-    fn offer(&mut self, mbuf: B, port: u16, reason: PuntReason) -> Result<(), B> {
+    fn offer(
+        &mut self,
+        mbuf: B,
+        port: u16,
+        reason: PuntReason,
+        realm: Option<Realm>,
+    ) -> Result<(), B> {
         let kept = match reason {
             PuntReason::Signalling => 0,
             PuntReason::Neighbour => self.punt_slots / 4,
@@ -197,7 +219,12 @@ impl<B: Buffer> Outlet<B> {
             return Err(mbuf);
         }
         self.punt
-            .push(Punt { mbuf, port, reason })
+            .push(Punt {
+                mbuf,
+                port,
+                reason,
+                realm,
+            })
             .map_err(|rtrb::PushError::Full(punt)| punt.mbuf)
     }
 }
@@ -247,8 +274,8 @@ impl<P: Platform> Worker<P> {
             };
             any = true;
             self.forwarder.state.tally.add(Counter::Injected, 1);
-            if packet.port == BY_DESTINATION {
-                self.route_injected(packet.mbuf, batches);
+            if let Some(realm) = goes_by_destination(packet.port) {
+                self.route_injected(packet.mbuf, realm, batches);
                 continue;
             }
             let tally = &mut self.forwarder.state.tally;
@@ -270,9 +297,10 @@ impl<P: Platform> Worker<P> {
     fn route_injected<const N: usize>(
         &mut self,
         mut packet: P::Buffer,
+        realm: Option<Realm>,
         batches: &mut Batches<P, N>,
     ) {
-        let verdict = self.forwarder.route(&mut packet);
+        let verdict = self.forwarder.route(realm, &mut packet);
         let tally = &mut self.forwarder.state.tally;
         if matches!(verdict, Verdict::Transmit(_) | Verdict::Fragment { .. }) {
             tally.add(Counter::InjectRouted, 1);

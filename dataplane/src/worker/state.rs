@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::detect::Detector;
-use crate::config::{Role, WorkerConfig};
+use crate::config::{MAX_PORTS, Role, WorkerConfig};
 use crate::event::Event;
 use crate::link::Links;
 use crate::packet::classify::{Ground, Packet};
@@ -11,7 +11,7 @@ use crate::packet::header::ip;
 use crate::stats::{Counter, Tally, WorkerStats};
 use crate::table::{Homes, Pairs};
 use crate::tunnel::Tunnels;
-use crate::update::NextHop;
+use crate::update::{NextHop, Realm};
 
 /// Tables, counters and the events' way out.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) tunnels: Tunnels,
     pub(crate) links: Links,
     pub(crate) network: Option<NextHop>,
+    /// Of realms that have a network of their own, few as ports are.
+    pub(crate) realm_networks: [Option<(Realm, Option<NextHop>)>; MAX_PORTS],
     pub(crate) detect: Detector,
     pub(crate) tally: Tally,
     pub(crate) stats: Arc<WorkerStats>,
@@ -42,11 +44,12 @@ impl State {
         Self {
             role: config.role,
             ground: Ground::new(config),
-            homes: Homes::new(config.homes, config.long_homes),
+            homes: Homes::new(config.homes, config.long_homes, config.realm_homes),
             pairs: Pairs::new(config.pairs, config.long_pairs),
             tunnels: Tunnels::new(config.tunnels, cycles_per_s, seed),
             links: Links::new(config.links),
             network: None,
+            realm_networks: [None; MAX_PORTS],
             detect: Detector::new(&config.detect, cycles_per_s),
             tally: Tally::new(),
             stats,
@@ -75,6 +78,7 @@ impl State {
             self.tell(Event::PairTalks {
                 source: ip(packet.source),
                 destination: ip(packet.destination),
+                realm: packet.realm(),
                 packets,
             });
         }

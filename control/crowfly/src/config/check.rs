@@ -4,6 +4,7 @@
 mod homes;
 mod ipv4;
 mod ports;
+mod realms;
 mod roles;
 
 use std::collections::BTreeSet;

@@ -29,6 +29,11 @@ pub struct Lma {
     /// first host address of pools that are not named here.
     #[serde(deserialize_with = "unique_map")]
     pub ipv4_default_routers: BTreeMap<String, Ipv4Addr>,
+    /// Address spaces of customers: mobile nodes of different realms may have the same IPv4 home address. They are
+    /// told apart by GRE keys (RFC 5845 section 3), so `gre` must not be `off`; a mobile node without a key is
+    /// refused with status 163. Their IPv4 traffic is never localized; their prefixes are as everybody's.
+    #[schemars(length(max = 4095))]
+    pub realms: Vec<Realm>,
     /// Whether MAGs are DHCP servers or relay agents for our mobile nodes (RFC 5844 section 3.3.4).
     pub dhcp_mode: DhcpMode,
     /// Serve mobile nodes that `mobile_nodes` does not list, out of the pools. False: they are refused
@@ -57,6 +62,20 @@ pub struct Lma {
     pub revocation: Revocation,
 }
 
+/// An address space of a customer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Realm {
+    /// As `mobile_nodes[].realm` and `ports[].realm` name it: letters, digits, `.`, `_`, `-`, at most 64.
+    pub name: String,
+    /// Where its IPv4 home addresses are taken from. Other realms may have the same, but nobody else.
+    #[schemars(with = "Vec<PrefixSchema>", length(min = 1))]
+    pub ipv4_pools: Vec<Ipv4Net>,
+    /// Default router of a pool, as `lma.ipv4_default_routers`.
+    #[serde(default, deserialize_with = "unique_map")]
+    pub ipv4_default_routers: BTreeMap<String, Ipv4Addr>,
+}
+
 /// What MAGs are to DHCP clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -80,6 +99,9 @@ pub struct MobileNode {
     /// Its IPv4 home address; none: from the IPv4 pools where it asks for one (RFC 5844).
     #[serde(default)]
     pub ipv4_hoa: Option<Ipv4Addr>,
+    /// Realm of `lma.realms` that its IPv4 home address is of; none: of no realm.
+    #[serde(default)]
+    pub realm: Option<String>,
     /// Whether it gets network-based mobility at all; if not, status 152.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -113,6 +135,7 @@ impl Default for Lma {
             mobile_nodes: Vec::new(),
             ipv4_pools: Vec::new(),
             ipv4_default_routers: BTreeMap::new(),
+            realms: Vec::new(),
             dhcp_mode: DhcpMode::Server,
             accept_unknown_mns: true,
             grant_requested_homes: true,

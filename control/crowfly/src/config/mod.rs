@@ -39,7 +39,7 @@ pub(crate) use check::mn_id_problem;
 pub use dataplane::{Dataplane, IdlePolicy};
 pub(crate) use error::key_of;
 pub use error::{ConfigError, Problem};
-pub use lma::{DhcpMode, Lma, MobileNode, PeerLma};
+pub use lma::{DhcpMode, Lma, MobileNode, PeerLma, Realm};
 pub use mag::{Mag, RouterAdvertisement};
 pub use node::{Control, Domain, Limits, Log, MhMode, Protection, Role};
 pub use path_routing::{Detect, LocalizedRouting};

@@ -48,6 +48,11 @@ pub struct Port {
     /// IPv4 router for destinations that no on-link prefix covers.
     #[serde(default)]
     pub gateway4: Option<Ipv4Addr>,
+    /// Network port of an LMA: it leads to the network of this realm of `lma.realms`, by `gateway4`, and no IPv6
+    /// comes or goes through it. A realm without a port is a counted drop, `dataplane.drop.realm-unreachable`,
+    /// for all but packets between its mobile nodes.
+    #[serde(default)]
+    pub realm: Option<String>,
     /// Neighbours that need no discovery.
     #[serde(default)]
     pub neighbours: Vec<Neighbour>,

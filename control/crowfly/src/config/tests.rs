@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod protection;
+mod realms;
 mod transport4;
 
 fn configs() -> PathBuf {

@@ -61,6 +61,7 @@ const BINDING: Columns = &[
     ("MN-ID", "/mn_id"),
     ("HNP", "/hnps"),
     ("IPV4-HOA", "/ipv4_hoa"),
+    ("REALM", "/realm"),
     ("PROXY-COA", "/proxy_coa"),
     ("LMA", "/lma"),
     ("PORT", "/link/port"),

@@ -27,7 +27,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use dataplane::NextHop;
+use dataplane::{NextHop, Realm};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use pmipv6::io::{Link, Via};
 use smoltcp::wire::{EthernetAddress, Icmpv6Repr, IpProtocol, NdiscRepr};
@@ -85,6 +85,8 @@ pub struct NetPort {
     pub transport: bool,
     /// LMA: user packets to the Internet leave here.
     pub network: bool,
+    /// LMA: only those of this realm.
+    pub realm: Option<Realm>,
 }
 
 /// What the box's own IP is made with.
@@ -167,6 +169,8 @@ pub enum Action {
     },
     /// LMA: the next hop towards the network is another one now, or none.
     NetworkNextHop {
+        /// Whose network it is; none: of what is of no realm.
+        realm: Option<Realm>,
         /// Where user packets leave.
         next_hop: Option<NextHop>,
     },
@@ -182,8 +186,8 @@ pub struct Net {
     reachability: Reachability,
     /// Remote addresses of tunnels, with the neighbour that leads there.
     tracked: HashMap<IpAddr, Key>,
-    /// LMA: the neighbour that leads to the network.
-    network: Option<Key>,
+    /// LMA: the neighbours that lead to the networks of realms, and of none.
+    networks: Vec<(Option<Realm>, Key)>,
     path_mtus: PathMtus,
     errors: TokenBucket,
     /// The packet of the Mobility Header handed out last, for an error about it.
@@ -205,7 +209,7 @@ impl Net {
             reachability: Reachability::new(config.unreachability_detection),
             ipv4_links: Ipv4Links::new(ipv4_config(&config), config.max_links),
             tracked: HashMap::new(),
-            network: None,
+            networks: Vec::new(),
             path_mtus: PathMtus::default(),
             errors: TokenBucket::new(),
             last_signalling: None,
@@ -214,19 +218,27 @@ impl Net {
         }
     }
 
-    /// Resolves the gateway towards the network.
+    /// Resolves the gateway towards each network: one of a realm, which has IPv4 alone, may have no other.
     pub fn start(&mut self, now: Duration, out: &mut Vec<Action>) {
-        let towards = self.config.ports.iter().find(|port| port.network);
-        let gateway = |port: &NetPort| Some((port.number, IpAddr::V6(port.gateway?)));
-        let Some(key) = towards.and_then(gateway) else {
-            return;
-        };
-        self.network = Some(key);
-        self.track_neighbour(now, key, out);
-        if let Some(mac) = self.neighbours.mac(key) {
-            out.push(Action::NetworkNextHop {
-                next_hop: self.next_hop(key, Some(mac)),
-            });
+        for port in self.config.ports.iter().filter(|port| port.network) {
+            let ipv6 = port.gateway.map(IpAddr::V6);
+            let ipv4 = port.gateway4.map(IpAddr::V4);
+            let gateway = if port.realm.is_some() {
+                ipv4.or(ipv6)
+            } else {
+                ipv6
+            };
+            let known = self.networks.iter().any(|(realm, _)| *realm == port.realm);
+            if let Some(gateway) = gateway.filter(|_| !known) {
+                self.networks.push((port.realm, (port.number, gateway)));
+            }
+        }
+        for (realm, key) in self.networks.clone() {
+            self.track_neighbour(now, key, out);
+            if let Some(mac) = self.neighbours.mac(key) {
+                let next_hop = self.next_hop(key, Some(mac));
+                out.push(Action::NetworkNextHop { realm, next_hop });
+            }
         }
     }
 
@@ -252,7 +264,8 @@ impl Net {
             return;
         };
         self.path_mtus.forget(remote);
-        let in_use = self.network == Some(key) || self.tracked.values().any(|other| *other == key);
+        let to_network = self.networks.iter().any(|(_, through)| *through == key);
+        let in_use = to_network || self.tracked.values().any(|other| *other == key);
         if !in_use {
             let mut effects = Vec::new();
             self.neighbours.track(now, key, false, &mut effects);
@@ -528,9 +541,11 @@ impl Net {
             remote: *remote,
             next_hop,
         }));
-        if self.network == Some(key) {
-            out.push(Action::NetworkNextHop { next_hop });
-        }
+        let networks = self.networks.iter().filter(|(_, through)| *through == key);
+        out.extend(networks.map(|(realm, _)| Action::NetworkNextHop {
+            realm: *realm,
+            next_hop,
+        }));
     }
 
     /// A Neighbour Solicitation (RFC 4861 section 7.2.2).

@@ -41,6 +41,7 @@ pub(super) fn net() -> Net {
         access_link_local: None,
         transport: number == TRANSPORT,
         network: number == NETWORK,
+        realm: None,
     };
     let access = NetPort {
         access_link_local: Some(fixed_lla()),
@@ -391,7 +392,45 @@ fn the_network_gateway_is_resolved_from_the_start() {
         source_mac: OUR_MAC,
         destination_mac: PEER_MAC,
     });
-    assert_eq!(out, [Action::NetworkNextHop { next_hop }]);
+    let realm = None;
+    assert_eq!(out, [Action::NetworkNextHop { realm, next_hop }]);
+}
+
+/// The network of a realm is IPv4: its gateway is found by ARP on its own port, beside the other one.
+#[test]
+fn rfc5845_the_gateway_of_a_realms_network_is_found_by_arp() {
+    const BLUE: u16 = 3;
+    let mut config = net().config;
+    let realm = Realm::new(1);
+    let blue = NetPort {
+        number: BLUE,
+        addresses: Vec::new(),
+        gateway: None,
+        addresses4: vec!["192.0.2.1/24".parse().unwrap()],
+        gateway4: Some("192.0.2.2".parse().unwrap()),
+        realm,
+        ..config.ports[usize::from(NETWORK)].clone()
+    };
+    config.ports.push(blue);
+    let (mut net, mut out) = (Net::new(config), Vec::new());
+    net.start(AT_START, &mut out);
+    let ports = out.iter().map(|action| match action {
+        Action::Transmit { port, .. } => *port,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(ports.collect::<Vec<_>>(), [NETWORK, BLUE]);
+    let mut reply = vec![0, 1, 8, 0, 6, 4, 0, 2];
+    reply.extend(PEER_MAC.iter().chain(&[192, 0, 2, 2]));
+    reply.extend(OUR_MAC.iter().chain(&[192, 0, 2, 1]));
+    let frame = [&OUR_MAC[..], &PEER_MAC, &[8, 6], &reply].concat();
+    out.clear();
+    net.receive(AT_START, BLUE, &frame, &mut out);
+    let next_hop = Some(NextHop {
+        port: BLUE,
+        source_mac: OUR_MAC,
+        destination_mac: PEER_MAC,
+    });
+    assert_eq!(out, [Action::NetworkNextHop { realm, next_hop }]);
 }
 
 #[test]

@@ -20,4 +20,5 @@ mod tests;
 
 pub use fanout::{Fanout, WorkerPort};
 pub(crate) use outer::most_overhead_bytes;
+pub(crate) use translate::realm::of_engines;
 pub use translate::{NextHops, Program, ProgramConfig, Refused};

@@ -4,16 +4,17 @@ mod gre;
 mod hand_back;
 mod path_mtu;
 mod reach;
+mod realm;
 mod router;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::Duration;
 
 use dataplane::{
-    HomeAction, NextHop, Numbered, PairAction, PathSlot, TunnelSlot, TunnelSpec, Update,
+    HomeAction, NextHop, Numbered, PairAction, PathSlot, Realm, TunnelSlot, TunnelSpec, Update,
 };
 use ipnet::IpNet;
 use pmipv6::io::{Entry, GreKeys, Link, MacAddr};
@@ -27,6 +28,9 @@ struct Tables {
     tunnels: HashMap<u32, TunnelSpec>,
     links: HashMap<u32, (u16, [u8; 6])>,
     homes: HashMap<IpNet, HomeAction>,
+    realm_homes: HashMap<(Realm, Ipv4Addr), HomeAction>,
+    /// Of tunnels by their slots.
+    realms: HashMap<u32, Realm>,
     pairs: HashMap<(IpNet, IpNet), (PairAction, u32)>,
     ring: VecDeque<Numbered>,
     ring_capacity: usize,
@@ -56,7 +60,24 @@ impl Tables {
             Update::Tunnel { slot, tunnel } => {
                 self.tunnels.insert(slot.0, tunnel);
             }
-            Update::TunnelClear { slot } => assert!(self.tunnels.remove(&slot.0).is_some()),
+            Update::TunnelClear { slot } => {
+                assert!(self.tunnels.remove(&slot.0).is_some());
+                self.realms.remove(&slot.0);
+            }
+            Update::TunnelRealm { slot, realm } => {
+                self.realms.remove(&slot.0);
+                self.realms.extend(realm.map(|realm| (slot.0, realm)));
+            }
+            Update::RealmHome {
+                realm,
+                address,
+                action,
+            } => {
+                self.realm_homes.insert((realm, address), action);
+            }
+            Update::RealmHomeClear { realm, address } => {
+                assert!(self.realm_homes.remove(&(realm, address)).is_some());
+            }
             Update::Link { slot, link } => {
                 self.links.insert(slot.0, (link.port, link.mn_mac));
             }
@@ -85,13 +106,20 @@ impl Tables {
 
     /// Rule 3: whatever an entry points to is set; and no two pairs count on one slot.
     fn check_complete(&self) {
-        for action in self.homes.values() {
+        for action in self.homes.values().chain(self.realm_homes.values()) {
             match action {
                 HomeAction::Attached { link, lma } => {
                     assert!(self.links.contains_key(&link.0) && self.tunnels.contains_key(&lma.0));
                 }
                 HomeAction::Anchored { mag } => assert!(self.tunnels.contains_key(&mag.0)),
                 HomeAction::Suspended | HomeAction::PeerAnchored => {}
+            }
+        }
+        for ((realm, _), action) in &self.realm_homes {
+            if let HomeAction::Attached { lma: slot, .. } | HomeAction::Anchored { mag: slot } =
+                action
+            {
+                assert_eq!(self.realms.get(&slot.0), Some(realm));
             }
         }
         let mut paths = HashSet::new();
@@ -515,7 +543,7 @@ impl Model {
                 destination,
             } => self.remove((source, destination), "accept"),
             Entry::PathLocalRemove { from, to } => self.remove((from, to), "local"),
-            Entry::Reach { .. } | Entry::GreKeys { .. } => {}
+            Entry::Reach { .. } | Entry::GreKeys { .. } | Entry::Realm { .. } => {}
         }
     }
 

@@ -3,6 +3,7 @@
 mod link;
 mod pair;
 mod path_mtu;
+pub(super) mod realm;
 mod tunnel;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,6 +16,7 @@ use pmipv6::io::{Entry, GreKeys, Link, UpdateNumber, Via};
 
 use link::Router;
 use pair::{Pair, PairKind, PairWish};
+use realm::RealmHomes;
 use tunnel::{Hop, TunnelKey, Use, Way};
 
 use super::fanout::{Fanout, WorkerPort};
@@ -126,6 +128,7 @@ pub struct Program<W> {
     /// Of links whose MN has an IPv4 home address.
     routers: HashMap<Link, Router>,
     homes: HashMap<IpNet, Home>,
+    realm_homes: RealmHomes,
     pairs: HashMap<(IpNet, IpNet), Pair>,
     paths: PathSlots,
     marks: VecDeque<Mark>,
@@ -146,6 +149,7 @@ impl<W: WorkerPort> Program<W> {
             links: Slots::new(config.links),
             routers: HashMap::new(),
             homes: HashMap::new(),
+            realm_homes: RealmHomes::new(),
             pairs: HashMap::new(),
             paths: PathSlots::new(config.paths),
             marks: VecDeque::new(),
@@ -174,12 +178,6 @@ impl<W: WorkerPort> Program<W> {
         });
         self.fanout.flush();
         result
-    }
-
-    /// LMA: the next hop towards the network.
-    pub fn set_network_next_hop(&mut self, next_hop: Option<NextHop>) {
-        self.fanout.send(Update::NetworkNextHop { next_hop });
-        self.fanout.flush();
     }
 
     /// Pushes what waits, and returns the engine's highest number that has been applied since the last
@@ -219,7 +217,7 @@ impl<W: WorkerPort> Program<W> {
     pub fn counters(&self) -> Vec<(&'static str, u64)> {
         vec![
             ("program.backlog", self.fanout.backlog() as u64),
-            ("program.homes", self.homes.len() as u64),
+            ("program.homes", self.homes_known() as u64),
             ("program.links", self.links.len() as u64),
             ("program.outstanding", self.marks.len() as u64),
             ("program.pairs", self.pairs.len() as u64),
@@ -243,6 +241,7 @@ impl<W: WorkerPort> Program<W> {
                 self.set_keys(home.trunc(), remote.map(|remote| remote.trunc()), keys);
                 Ok(())
             }
+            Entry::Realm { home, state } => self.set_realm_state(home, state, hops),
             Entry::PeerAnchor { prefix, lma: _ } => {
                 self.set_plain(prefix.trunc(), HomeAction::PeerAnchored, hops)
             }
@@ -352,8 +351,12 @@ impl<W: WorkerPort> Program<W> {
         Ok(())
     }
 
+    fn homes_known(&self) -> usize {
+        self.homes.len() + self.realm_homes.len()
+    }
+
     fn room_for_home(&self, home: IpNet) -> Result<(), Refused> {
-        if self.homes.len() < self.config.homes as usize || self.homes.contains_key(&home) {
+        if self.homes_known() < self.config.homes as usize || self.homes.contains_key(&home) {
             return Ok(());
         }
         Err(Refused::HomesFull(self.config.homes))

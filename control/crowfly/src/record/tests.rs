@@ -161,6 +161,7 @@ fn story(mag_file: &Path, lma_file: &Path) {
         .collect();
     assert_eq!(homes.len(), 2, "both are bound");
     let sent = lma.take(Input::PairTalks {
+        realm: None,
         source: homes[0],
         destination: homes[1],
         packets: 3,

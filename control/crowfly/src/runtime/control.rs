@@ -80,6 +80,8 @@ pub(super) struct Control {
     pub(super) mempool: Mempool,
     /// Frames that the worker's ring or the mempool had no room for.
     pub(super) inject_dropped: u64,
+    /// ICMP errors that may be of any realm.
+    pub(super) realm_unknown: u64,
     pub(super) inbox: VecDeque<Input>,
     pub(super) actions: Vec<Action>,
     pub(super) links_up: Vec<bool>,
@@ -177,6 +179,7 @@ impl Control {
             alarms: Alarms::default(),
             logging,
             inject_dropped: 0,
+            realm_unknown: 0,
             inbox: VecDeque::new(),
             actions: Vec::new(),
             links_up: vec![false; started.ports.len()],

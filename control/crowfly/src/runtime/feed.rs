@@ -80,12 +80,13 @@ impl Control {
                 tracing::info!(?link, "the mobile node does not answer");
                 self.inbox.push_back(Input::Unreachable { link });
             }
-            Action::NetworkNextHop { next_hop } => {
+            Action::NetworkNextHop { realm, next_hop } => {
                 tracing::info!(
+                    realm = realm.map(dataplane::Realm::number),
                     resolved = next_hop.is_some(),
                     "next hop towards the network"
                 );
-                self.program.set_network_next_hop(next_hop);
+                self.program.set_network_next_hop(realm, next_hop);
             }
         }
     }

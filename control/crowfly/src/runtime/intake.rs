@@ -4,6 +4,8 @@ use dataplane::{Event as WorkerEvent, PuntReason};
 use pmipv6::io::Input;
 
 use super::control::Control;
+use super::realms;
+use crate::program::of_engines;
 
 /// Punted packets taken from one worker in one turn.
 const MAX_PUNTS_PER_TURN: usize = 256;
@@ -14,6 +16,7 @@ impl Control {
     pub(super) fn take_punts(&mut self) -> bool {
         let now = self.clock.mono();
         let mut more = false;
+        let mut about_tunnels = Vec::new();
         for worker in self.program.fanout_mut().workers_mut() {
             for taken in 0..=MAX_PUNTS_PER_TURN {
                 if taken == MAX_PUNTS_PER_TURN {
@@ -24,25 +27,29 @@ impl Control {
                     break;
                 };
                 let (port, frame) = (punt.port, punt.mbuf.data());
+                let first = self.actions.len();
+                let out = &mut self.actions;
                 match punt.reason {
                     PuntReason::IcmpError(error) => {
-                        let out = &mut self.actions;
                         if !self.net.other_user_error(now, port, frame, error, out) {
                             self.net.user_error(now, port, frame, error, out);
                         }
+                        realms::keep_within(punt.realm, &mut out[first..]);
                     }
                     PuntReason::TunnelError => {
-                        self.net.tunnel_error(now, port, frame, &mut self.actions);
+                        self.net.tunnel_error(now, port, frame, out);
+                        about_tunnels.extend(first..out.len());
                     }
                     PuntReason::Neighbour
                     | PuntReason::Signalling
                     | PuntReason::Dhcp
                     | PuntReason::Local => {
-                        self.net.receive(now, port, frame, &mut self.actions);
+                        self.net.receive(now, port, frame, out);
                     }
                 }
             }
         }
+        self.drop_of_unknown_realm(about_tunnels);
         self.settle();
         more
     }
@@ -65,12 +72,14 @@ impl Control {
                     WorkerEvent::PairTalks {
                         source,
                         destination,
+                        realm,
                         packets,
                     } => {
                         let packets = packets.into();
                         self.inbox.push_back(Input::PairTalks {
                             source,
                             destination,
+                            realm: realm.map(of_engines),
                             packets,
                         });
                     }

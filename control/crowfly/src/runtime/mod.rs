@@ -13,6 +13,7 @@ mod options;
 mod programmed;
 mod protection;
 mod rates;
+mod realms;
 mod reload;
 mod restart;
 mod signalling;

@@ -1,10 +1,11 @@
 //! One configuration file, seen by each room: engine, workers, the box's own IP, the joint between them.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use dataplane::{DetectConfig, OwnAddress, RoleSet, WorkerConfig};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use pmipv6::esp::SecurityPolicyDatabase;
 use pmipv6::io::DhcpMode;
 use pmipv6::wire::Numbering;
@@ -100,10 +101,16 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
     let profile = |node: &config::MobileNode| lma::Profile {
         hnps: node.hnps.clone(),
         ipv4_hoa: node.ipv4_hoa,
+        realm: node.realm.clone(),
         enabled: node.enabled,
         ipv6: node.ipv6,
         ipv4: node.ipv4,
         localized_routing: node.localized_routing,
+    };
+    let realm = |realm: &config::Realm| lma::Realm {
+        name: realm.name.clone(),
+        ipv4_pools: realm.ipv4_pools.clone(),
+        ipv4_default_routers: routers(&realm.ipv4_default_routers),
     };
     let peer = |peer: &config::PeerLma| lma::PeerLma {
         prefix: peer.prefix,
@@ -114,11 +121,8 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         hnp_pools: lma.hnp_pools.clone(),
         hnp_length: lma.hnp_length_bits,
         ipv4_pools: lma.ipv4_pools.clone(),
-        ipv4_default_routers: lma
-            .ipv4_default_routers
-            .iter()
-            .filter_map(|(pool, router)| Some((pool.parse().ok()?, *router)))
-            .collect(),
+        ipv4_default_routers: routers(&lma.ipv4_default_routers),
+        realms: lma.realms.iter().map(realm).collect(),
         dhcp: match lma.dhcp_mode {
             config::DhcpMode::Server => DhcpMode::Server,
             config::DhcpMode::Relay => DhcpMode::Relay,
@@ -154,6 +158,20 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         ipv4_transport: ipv4_transport(config),
         localized_routing: localized_routing(config),
     }
+}
+
+/// Default routers by pool; the configuration's check reads every pool.
+fn routers(named: &BTreeMap<String, Ipv4Addr>) -> BTreeMap<Ipv4Net, Ipv4Addr> {
+    let read = |(pool, router): (&String, &Ipv4Addr)| Some((pool.parse().ok()?, *router));
+    named.iter().filter_map(read).collect()
+}
+
+/// The realm that a port leads to the network of: an LMA's engine numbers them by their places, from 1.
+fn realm_of(config: &Config, port: &config::Port) -> Option<dataplane::Realm> {
+    let name = port.realm.as_ref()?;
+    let realms = &config.lma.as_ref()?.realms;
+    let place = realms.iter().position(|realm| realm.name == *name)?;
+    dataplane::Realm::new(u16::try_from(place + 1).ok()?)
 }
 
 /// Whether the engine, too, drops everything that did not come in ESP: where no policy lets by anything
@@ -196,7 +214,7 @@ fn gre(config: &Config) -> path::Gre {
     }
 }
 
-fn peer_settings(config: &Config) -> std::collections::BTreeMap<IpAddr, path::PeerSettings> {
+fn peer_settings(config: &Config) -> BTreeMap<IpAddr, path::PeerSettings> {
     let settings = |peer: &config::PeerSettings| path::PeerSettings {
         lenient: peer.lenient,
         timestamp_based_approach_in_use: peer.timestamp_based_approach_in_use,
@@ -295,6 +313,10 @@ pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
         burst_packets: dataplane.burst_packets.into(),
         homes: limits.max_bindings.saturating_mul(2),
         long_homes: limits.max_bindings,
+        realm_homes: match (config.role, config.gre) {
+            (Role::Lma, _) | (_, config::Gre::Off) => 1,
+            _ => limits.max_bindings,
+        },
         pairs,
         long_pairs: pairs / 2,
         tunnels: tunnels(config),
@@ -314,7 +336,7 @@ pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
             },
         },
         ports: ports(config, probed)
-            .map(|(port, probed)| port_role(port, probed))
+            .map(|(port, probed)| port_role(config, port, probed))
             .collect(),
         own: globals.chain(link_locals).collect(),
         access_link_local: Some(config.domain.fixed_mag_link_local_address),
@@ -324,7 +346,7 @@ pub(super) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
     }
 }
 
-fn port_role(port: &config::Port, probed: Probed) -> dataplane::PortRole {
+fn port_role(config: &Config, port: &config::Port, probed: Probed) -> dataplane::PortRole {
     let roles = RoleSet {
         access: port.has(PortRole::Access),
         transport: port.has(PortRole::Transport),
@@ -335,6 +357,7 @@ fn port_role(port: &config::Port, probed: Probed) -> dataplane::PortRole {
         roles,
         mac: probed.mac,
         mtu_bytes: port.mtu_bytes,
+        realm: realm_of(config, port),
     }
 }
 
@@ -374,6 +397,7 @@ pub(super) fn net(config: &Config, probed: &[Probed]) -> NetConfig {
             .then_some(domain.fixed_mag_link_local_address),
         transport: port.has(PortRole::Transport),
         network: port.has(PortRole::Network),
+        realm: realm_of(config, port),
     };
     let statics = ports(config, probed).flat_map(|(port, probed)| {
         port.neighbours

@@ -363,6 +363,7 @@ impl Domain {
         let index = octets.below(self.nodes.len());
         let (source, destination) = (self.home(octets), self.home(octets));
         let input = Input::PairTalks {
+            realm: None,
             source: host_in(source),
             destination: host_in(destination),
             packets: 1,

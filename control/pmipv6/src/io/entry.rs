@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Link, Via};
+use super::{Link, RealmHome, RealmState, Via};
 
 /// Keys of a GRE tunnel (RFC 5845 section 6.1), each chosen by the one that receives with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -156,6 +156,14 @@ pub enum Entry {
         remote: Option<IpNet>,
         /// The keys; none: no GRE.
         keys: Option<GreKeys>,
+    },
+    /// An IPv4 home address of a realm, which no path ever has a part in: RO messages name an address and no
+    /// realm (draft-loureiro section 6.1).
+    Realm {
+        /// Whose packets are meant.
+        home: RealmHome,
+        /// What becomes of it.
+        state: RealmState,
     },
     /// LMA: addresses in `prefix` are anchored at another LMA, so pairs with them are reported too.
     PeerAnchor {

@@ -16,6 +16,9 @@ pub struct BindingView {
     pub hnps: Vec<IpNet>,
     /// IPv4 home address.
     pub ipv4_hoa: Option<IpNet>,
+    /// LMA: the realm that the address is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realm: Option<String>,
     /// LMA: the MAG that serves the MN.
     pub proxy_coa: Option<IpAddr>,
     /// MAG: the anchor.

@@ -2,10 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv6Net};
 
 use super::LocalMobilityAnchor;
 use super::config::Profile;
+use super::realm::Space;
 use super::update::Update;
 use crate::wire::iana::{ipv4_status, status};
 
@@ -77,11 +78,13 @@ impl LocalMobilityAnchor {
             let places = 1u128.checked_shl(bits).unwrap_or(u128::MAX);
             let base = u128::from(pool.network());
             let shift = 128 - u32::from(length);
-            self.free_in(mn_id, places, |place| {
+            let home_at = |place: u128| {
                 let address = base | place.checked_shl(shift).unwrap_or(0);
-                Ipv6Net::new(Ipv6Addr::from(address), length)
-                    .ok()
-                    .map(IpNet::V6)
+                let hnp = Ipv6Net::new(Ipv6Addr::from(address), length).ok()?;
+                Some(IpNet::V6(hnp))
+            };
+            first_free(mn_id, places, home_at, |home| {
+                !self.reserved.overlaps(home) && !self.homes.overlaps(home)
             })
         })
     }
@@ -96,9 +99,12 @@ impl LocalMobilityAnchor {
         if !profile.ipv4 {
             return Some(Err(ipv4_status::ADMINISTRATIVELY_PROHIBITED));
         }
-        let free = |lma: &Self, address: Ipv4Addr| !lma.homes.overlaps(&IpNet::V4(address.into()));
+        let Some(space) = self.space_of(profile) else {
+            return Some(Err(ipv4_status::ADMINISTRATIVELY_PROHIBITED));
+        };
+        let free = |address: Ipv4Addr| self.is_free_ipv4(space.realm, address);
         if let Some(own) = profile.ipv4_hoa {
-            let acceptable = (asked == own || asked.is_unspecified()) && free(self, own);
+            let acceptable = (asked == own || asked.is_unspecified()) && free(own);
             return Some(
                 acceptable
                     .then_some(own)
@@ -107,16 +113,16 @@ impl LocalMobilityAnchor {
         }
         if asked.is_unspecified() {
             return Some(
-                self.free_ipv4(update.name())
+                self.free_ipv4(&space, update.name())
                     .ok_or(ipv4_status::DYNAMIC_ASSIGNMENT_NOT_AVAILABLE),
             );
         }
-        let pools = &self.config.ipv4_pools;
-        let pooled = pools
+        let pooled = space
+            .pools
             .iter()
-            .any(|pool| pool.contains(&asked) && self.router_of(pool) != asked);
-        let reserved = self.reserved.get(&IpNet::V4(asked.into())).is_some();
-        let granted = self.config.grant_requested_homes && pooled && !reserved && free(self, asked);
+            .any(|pool| pool.contains(&asked) && space.router_of(pool) != asked);
+        let reserved = self.is_reserved_ipv4(space.realm, asked);
+        let granted = self.config.grant_requested_homes && pooled && !reserved && free(asked);
         Some(
             granted
                 .then_some(asked)
@@ -124,61 +130,36 @@ impl LocalMobilityAnchor {
         )
     }
 
-    fn free_ipv4(&self, mn_id: &str) -> Option<Ipv4Addr> {
-        let pools = self.config.ipv4_pools.clone();
-        pools.iter().find_map(|pool| {
+    fn free_ipv4(&self, space: &Space<'_>, mn_id: &str) -> Option<Ipv4Addr> {
+        let free = |address: &Ipv4Addr| {
+            !self.is_reserved_ipv4(space.realm, *address)
+                && self.is_free_ipv4(space.realm, *address)
+        };
+        space.pools.iter().find_map(|pool| {
             let bits = u32::from(32 - pool.prefix_len());
             let places = 1u128 << bits;
             let base = u32::from(pool.network());
-            let unusable = [pool.network(), pool.broadcast(), self.router_of(pool)];
-            let home = self.free_in(mn_id, places, |place| {
+            let unusable = [pool.network(), pool.broadcast(), space.router_of(pool)];
+            let address_at = |place| {
                 let address = Ipv4Addr::from(base | u32::try_from(place).ok()?);
-                (!unusable.contains(&address)).then(|| IpNet::V4(address.into()))
-            })?;
-            match home {
-                IpNet::V4(hoa) => Some(hoa.addr()),
-                IpNet::V6(_) => None,
-            }
+                (!unusable.contains(&address)).then_some(address)
+            };
+            first_free(mn_id, places, address_at, free)
         })
     }
+}
 
-    /// The first free place of a pool from the MN's own on, around its end. An MN finds its own again when
-    /// it comes back, also to an LMA that has lost its bindings while other MNs still use theirs.
-    fn free_in(
-        &self,
-        mn_id: &str,
-        places: u128,
-        home_at: impl Fn(u128) -> Option<IpNet>,
-    ) -> Option<IpNet> {
-        let own = u128::from(fnv1a(mn_id.as_bytes())) % places;
-        (0..places.min(MAX_SEARCH)).find_map(|step| {
-            let home = home_at((own + step) % places)?;
-            let free = !self.reserved.overlaps(&home) && !self.homes.overlaps(&home);
-            free.then_some(home)
-        })
-    }
-
-    /// IPv4 Default-Router Address of a home address (RFC 5844 section 3.3.3).
-    pub(super) fn default_router(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
-        self.pool_of(address).map(|pool| self.router_of(pool))
-    }
-
-    /// Prefix length of the home subnet; an address outside every pool is alone.
-    pub(super) fn subnet_length(&self, address: Ipv4Addr) -> u8 {
-        self.pool_of(address).map_or(32, |pool| pool.prefix_len())
-    }
-
-    fn router_of(&self, pool: &Ipv4Net) -> Ipv4Addr {
-        let named = self.config.ipv4_default_routers.get(pool).copied();
-        named.unwrap_or_else(|| pool.hosts().next().unwrap_or(pool.network()))
-    }
-
-    fn pool_of(&self, address: Ipv4Addr) -> Option<&Ipv4Net> {
-        self.config
-            .ipv4_pools
-            .iter()
-            .find(|pool| pool.contains(&address))
-    }
+/// The first free place of a pool from the MN's own on, around its end. An MN finds its own again when it comes
+/// back, also to an LMA that has lost its bindings while other MNs still use theirs.
+fn first_free<H>(
+    mn_id: &str,
+    places: u128,
+    home_at: impl Fn(u128) -> Option<H>,
+    is_free: impl Fn(&H) -> bool,
+) -> Option<H> {
+    let own = u128::from(fnv1a(mn_id.as_bytes())) % places;
+    let mut homes = (0..places.min(MAX_SEARCH)).filter_map(|step| home_at((own + step) % places));
+    homes.find(is_free)
 }
 
 /// FNV-1a (draft-eastlake-fnv), 64 bits: the same in every version and on every node.

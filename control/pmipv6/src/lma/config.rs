@@ -24,6 +24,9 @@ pub struct Config {
     pub ipv4_pools: Vec<Ipv4Net>,
     /// Default router of a pool (RFC 5844 section 3.3.3); the first host address of those not named here.
     pub ipv4_default_routers: BTreeMap<Ipv4Net, Ipv4Addr>,
+    /// Realms: IPv4 home addresses of their own for MNs whose profile says so. Their numbers are their places
+    /// here, from 1.
+    pub realms: Vec<Realm>,
     /// Whether MAGs are DHCP servers or relay agents for our MNs (RFC 5844 section 3.3.4).
     pub dhcp: DhcpMode,
     /// Policy profiles by NAI.
@@ -71,6 +74,19 @@ pub struct Config {
     pub localized_routing: path::Config,
 }
 
+/// A realm: pools of IPv4 home addresses that other realms may have too. Its MNs are told apart by GRE keys
+/// (RFC 5845 section 3), without which they are refused with status 163.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Realm {
+    /// As profiles name it.
+    pub name: String,
+    /// Its IPv4 home addresses are allocated from these.
+    pub ipv4_pools: Vec<Ipv4Net>,
+    /// Default router of a pool, as [`Config::ipv4_default_routers`].
+    pub ipv4_default_routers: BTreeMap<Ipv4Net, Ipv4Addr>,
+}
+
 /// A prefix and the LMA that anchors it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,6 +105,8 @@ pub struct Profile {
     pub hnps: Vec<Ipv6Net>,
     /// IPv4 home address; none: one from the pools where the MN asks.
     pub ipv4_hoa: Option<Ipv4Addr>,
+    /// Realm that its IPv4 home address is of; none: of no realm.
+    pub realm: Option<String>,
     /// Whether the MN gets network-based mobility at all, else status 152.
     pub enabled: bool,
     /// Whether IPv6 service is authorised, else status 172 for an MN that asks for nothing else.
@@ -104,6 +122,7 @@ impl Default for Profile {
         Self {
             hnps: Vec::new(),
             ipv4_hoa: None,
+            realm: None,
             enabled: true,
             ipv6: true,
             ipv4: true,
@@ -120,6 +139,7 @@ impl Default for Config {
             hnp_length: 64,
             ipv4_pools: Vec::new(),
             ipv4_default_routers: BTreeMap::new(),
+            realms: Vec::new(),
             dhcp: DhcpMode::Server,
             profiles: BTreeMap::new(),
             accept_unknown_mns: true,

@@ -1,6 +1,7 @@
 //! GRE keys of an MN's tunnel, anchor's side (RFC 5845 section 5.3).
 
 use super::LocalMobilityAnchor;
+use super::config::Profile;
 use super::state::BindingId;
 use super::update::Update;
 use crate::io::{Entry, GreKeys};
@@ -8,9 +9,11 @@ use crate::path::Gre;
 use crate::wire::iana::status;
 
 impl LocalMobilityAnchor {
-    /// Status 163 for a MAG without a key where one must be.
-    pub(super) fn check_gre(&self, update: &Update) -> Result<(), u8> {
-        let missing = self.config.gre == Gre::Required && update.gre.is_none();
+    /// Status 163 for a MAG without a key where one must be; an MN of a realm is told by nothing else.
+    pub(super) fn check_gre(&self, profile: &Profile, update: &Update) -> Result<(), u8> {
+        let keyed = self.config.gre != Gre::Off && matches!(update.gre, Some(Some(_)));
+        let missing = self.config.gre == Gre::Required && update.gre.is_none()
+            || profile.realm.is_some() && !keyed;
         match missing && update.lifetime_s > 0 {
             true => Err(status::GRE_KEY_OPTION_REQUIRED),
             false => Ok(()),

@@ -69,8 +69,15 @@ impl LocalMobilityAnchor {
             Input::PairTalks {
                 source,
                 destination,
+                realm: None,
                 ..
             } => self.on_pair_talks(source, destination),
+            Input::PairTalks {
+                source,
+                destination,
+                realm: Some(_),
+                ..
+            } => self.on_realm_talks(source, destination),
             Input::Shutdown => self.on_shutdown(),
             Input::Activity { .. }
             | Input::LinkDown { .. }

@@ -44,7 +44,7 @@ impl LocalMobilityAnchor {
         home: &IpNet,
         update: &Update,
     ) -> Result<Option<BindingId>, u8> {
-        let Some(id) = self.homes.get(home).copied() else {
+        let Some(id) = self.session_at(mn_id, home) else {
             return Ok(None);
         };
         let Some(entry) = self.bindings.get(&id).filter(|entry| entry.mn_id == mn_id) else {
@@ -66,7 +66,7 @@ impl LocalMobilityAnchor {
     /// The session that a de-registration ends, however its MAG names it.
     pub(super) fn lookup_deregistration(&self, mn_id: &str, update: &Update) -> Option<BindingId> {
         if let Some(home) = named_home(update) {
-            let id = *self.homes.get(&home)?;
+            let id = self.session_at(mn_id, &home)?;
             return self
                 .bindings
                 .get(&id)

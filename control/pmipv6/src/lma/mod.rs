@@ -19,6 +19,7 @@ mod input;
 mod localized;
 mod lookup;
 mod output;
+mod realm;
 mod refresh;
 mod registration;
 mod request;
@@ -31,7 +32,7 @@ mod trigger;
 mod update;
 mod view;
 
-pub use config::{Config, PeerLma, Profile};
+pub use config::{Config, PeerLma, Profile, Realm};
 pub use resolver::{PeerLmaResolver, StaticPeerLmas};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +41,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::io::{BindingView, Engine, Input, Now, Output, PathView, PeerView};
+use crate::io::{BindingView, Engine, Input, Now, Output, PathView, PeerView, RealmHome};
 use crate::path::{Clock, Heartbeats, HoldOff, Homes, KeysInUse, Node, PathTable, Timers};
 use revocation::Revocations;
 use state::{BindingCacheEntry, BindingId, Owner, Path, Timer};
@@ -65,6 +66,9 @@ pub struct LocalMobilityAnchor {
     homes: Homes<BindingId>,
     /// Homes that profiles keep for their MNs.
     reserved: Homes<()>,
+    /// The same of realms.
+    realm_homes: BTreeMap<RealmHome, BindingId>,
+    realm_reserved: BTreeSet<RealmHome>,
     paths: PathTable<Path>,
     hold_off: HoldOff,
     /// Timestamps of our decisions only grow (HL-17).
@@ -96,13 +100,15 @@ impl LocalMobilityAnchor {
             for hnp in &profile.hnps {
                 reserved.insert(IpNet::V6(hnp.trunc()), ());
             }
-            if let Some(hoa) = profile.ipv4_hoa {
+            if let (Some(hoa), None) = (profile.ipv4_hoa, &profile.realm) {
                 reserved.insert(IpNet::from(IpAddr::V4(hoa)), ());
             }
         }
         let mut node = Node::new(config.address, seed, view::COUNTERS, &config.ipv4_transport);
         Self {
             reserved,
+            realm_homes: BTreeMap::new(),
+            realm_reserved: realm::reserved(&config),
             hold_off: HoldOff::new(&config.localized_routing),
             heartbeats: Heartbeats::new(&config.heartbeat),
             revocations: Revocations::new(node.rng.next_u16()),

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use ipnet::IpNet;
 
 use super::LocalMobilityAnchor;
+use super::config::Profile;
 use super::state::BindingId;
 use super::update::Update;
 use crate::io::DhcpMode;
@@ -25,16 +26,22 @@ pub(super) struct Ipv4Reply {
 }
 
 impl LocalMobilityAnchor {
-    pub(super) fn ipv4_reply(&self, result: Result<Ipv4Addr, u8>) -> Ipv4Reply {
+    pub(super) fn ipv4_reply(&self, profile: &Profile, result: Result<Ipv4Addr, u8>) -> Ipv4Reply {
         match result {
-            Ok(address) => Ipv4Reply {
-                status: ipv4_status::SUCCESS,
-                address,
-                prefix_len: self.subnet_length(address),
-                router: self
-                    .default_router(address)
-                    .map(|router| (router, self.config.dhcp == DhcpMode::Server)),
-            },
+            Ok(address) => {
+                let space = self.space_of(profile);
+                // An address outside every pool is alone.
+                let pool = space.and_then(|space| Some((space, *space.pool_of(address)?)));
+                Ipv4Reply {
+                    status: ipv4_status::SUCCESS,
+                    address,
+                    prefix_len: pool.map_or(32, |(_, pool)| pool.prefix_len()),
+                    router: pool.map(|(space, pool)| {
+                        let router = space.router_of(&pool);
+                        (router, self.config.dhcp == DhcpMode::Server)
+                    }),
+                }
+            }
             Err(status) => Ipv4Reply {
                 status,
                 address: Ipv4Addr::UNSPECIFIED,

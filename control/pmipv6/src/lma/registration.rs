@@ -1,6 +1,6 @@
 //! Registration, its extension, handover and its end (RFC 5213 section 5.3).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -11,7 +11,7 @@ use super::config::Profile;
 use super::output::Ipv4Reply;
 use super::state::{BindingCacheEntry, BindingId, State, Timer};
 use super::update::Update;
-use crate::io::{Entry, Event, Output, Via};
+use crate::io::{Entry, Event, Output, Realm, RealmHome, RealmState, Via};
 use crate::path::is_v6;
 use crate::wire::iana::handoff_indicator::UNCHANGED;
 use crate::wire::iana::{ipv4_status, status};
@@ -69,7 +69,7 @@ impl LocalMobilityAnchor {
         }
         self.check_order(&mn_id, update)?;
         update.check_complete()?;
-        self.check_gre(update)?;
+        self.check_gre(&profile, update)?;
         if update.hnps.is_empty() && !update.any_hnp && !profile.ipv4 {
             return Err(status::NOT_AUTHORIZED_FOR_IPV4_MOBILITY_SERVICE);
         }
@@ -173,10 +173,16 @@ impl LocalMobilityAnchor {
         }
         let mut homes = self.allocate_hnps(profile, update)?;
         let ipv4 = self.allocate_ipv4(profile, update);
-        if let Some(Ok(address)) = ipv4 {
-            homes.push(IpNet::V4(Ipv4Net::from(address)));
-        }
-        if homes.is_empty() {
+        let realm = self.space_of(profile).and_then(|space| space.realm);
+        let realm_home = match (ipv4, realm) {
+            (Some(Ok(address)), Some(realm)) => Some(RealmHome { realm, address }),
+            (Some(Ok(address)), None) => {
+                homes.push(IpNet::V4(Ipv4Net::from(address)));
+                None
+            }
+            _ => None,
+        };
+        if homes.is_empty() && realm_home.is_none() {
             return Err(match ipv4 {
                 Some(Err(ipv4_status::DYNAMIC_ASSIGNMENT_NOT_AVAILABLE)) => {
                     status::INSUFFICIENT_RESOURCES
@@ -192,10 +198,14 @@ impl LocalMobilityAnchor {
         for home in &homes {
             self.homes.insert(*home, id);
         }
+        if let Some(home) = realm_home {
+            self.realm_homes.insert(home, id);
+        }
         self.by_mn.entry(mn_id.to_owned()).or_default().insert(id);
         let entry = BindingCacheEntry {
             mn_id: mn_id.to_owned(),
             homes,
+            realm_home,
             proxy_coa: update.proxy_coa,
             att: update.att.unwrap_or_default(),
             ll_id: update.ll_id.clone(),
@@ -209,7 +219,7 @@ impl LocalMobilityAnchor {
             state: State::WaitingDeletion,
         };
         self.bindings.insert(id, entry);
-        let reply = ipv4.map(|result| self.ipv4_reply(result));
+        let reply = ipv4.map(|result| self.ipv4_reply(profile, result));
         Ok((id, reply))
     }
 
@@ -221,11 +231,7 @@ impl LocalMobilityAnchor {
         update: &Update,
     ) -> Option<Ipv4Reply> {
         update.ipv4.first()?;
-        let entry = self.bindings.get(&id)?;
-        let bound = entry.homes.iter().find_map(|home| match home {
-            IpNet::V4(hoa) => Some(hoa.addr()),
-            IpNet::V6(_) => None,
-        });
+        let bound = self.bindings.get(&id)?.ipv4_home();
         let result = match (bound, update.named_ipv4()) {
             (Some(bound), Some(named)) if bound != named => {
                 Err(ipv4_status::INCORRECT_IPV4_HOME_ADDRESS)
@@ -234,20 +240,38 @@ impl LocalMobilityAnchor {
             (None, _) => self.allocate_ipv4(profile, update)?,
         };
         if let (None, Ok(address)) = (bound, result) {
-            let home = IpNet::V4(Ipv4Net::from(address));
-            self.homes.insert(home, id);
-            let entry = self.bindings.get_mut(&id)?;
-            entry.homes.push(home);
-            if entry.state == State::Registered {
-                let (proxy_coa, keys) = (entry.proxy_coa, entry.gre);
-                if keys.is_some() {
-                    let remote = None;
-                    self.node.program(Entry::GreKeys { home, remote, keys });
-                }
-                self.node.program(Entry::Bind { home, proxy_coa });
-            }
+            let realm = self.space_of(profile).and_then(|space| space.realm);
+            self.bind_added(id, realm, address);
         }
-        Some(self.ipv4_reply(result))
+        Some(self.ipv4_reply(profile, result))
+    }
+
+    /// An IPv4 home address for a session that stands.
+    fn bind_added(&mut self, id: BindingId, realm: Option<Realm>, address: Ipv4Addr) {
+        let Some(entry) = self.bindings.get_mut(&id) else {
+            return;
+        };
+        let registered = entry.state == State::Registered;
+        if let Some(realm) = realm {
+            let home = RealmHome { realm, address };
+            entry.realm_home = Some(home);
+            self.realm_homes.insert(home, id);
+            if registered {
+                self.bind_in_realm(id);
+            }
+            return;
+        }
+        let home = IpNet::V4(Ipv4Net::from(address));
+        entry.homes.push(home);
+        let (proxy_coa, keys) = (entry.proxy_coa, entry.gre);
+        self.homes.insert(home, id);
+        if registered {
+            if keys.is_some() {
+                let remote = None;
+                self.node.program(Entry::GreKeys { home, remote, keys });
+            }
+            self.node.program(Entry::Bind { home, proxy_coa });
+        }
     }
 
     /// Writes the update into its entry, programs what changed, and answers once that is applied.
@@ -331,6 +355,7 @@ impl LocalMobilityAnchor {
             return;
         };
         let (mn_id, homes, proxy_coa) = (entry.mn_id.clone(), entry.homes.clone(), entry.proxy_coa);
+        let told = entry.told_homes();
         let moved = old_mag != proxy_coa;
         let rekeyed = self.agree_on_keys(id, update);
         let again = old_state != State::Registered;
@@ -343,12 +368,13 @@ impl LocalMobilityAnchor {
                     proxy_coa,
                 });
             }
+            number = self.bind_in_realm(id).unwrap_or(number);
         }
         self.acknowledge(id, update, lifetime, ipv4);
         let event = match (new || (again && !moved), moved) {
             (true, _) => Some(Event::Attach {
                 mn_id,
-                homes: homes.clone(),
+                homes: told,
                 peer: proxy_coa,
             }),
             (false, true) => Some(Event::Handover {
@@ -399,9 +425,14 @@ impl LocalMobilityAnchor {
         let first = entry.state == State::Registered;
         entry.state = State::WaitingDeletion;
         let (homes, mn_id) = (entry.homes.clone(), entry.mn_id.clone());
+        let realm_home = entry.realm_home;
         if first {
             for home in &homes {
                 self.node.program(Entry::Suspend { home: *home });
+            }
+            if let Some(home) = realm_home {
+                let state = RealmState::Suspended;
+                self.node.program(Entry::Realm { home, state });
             }
             let delay = Duration::from_millis(self.config.min_delay_before_bce_delete_ms.into());
             self.timers.cancel(&Timer::Expire(id));
@@ -434,6 +465,11 @@ impl LocalMobilityAnchor {
             self.end_hand_back(home);
             self.homes.remove(home);
             self.node.program(Entry::Unbind { home: *home });
+        }
+        if let Some(home) = entry.realm_home {
+            self.realm_homes.remove(&home);
+            let state = RealmState::Gone;
+            self.node.program(Entry::Realm { home, state });
         }
         if let Some(key) = entry.gre.and_then(|keys| keys.receive) {
             self.gre_keys.give_back(key);

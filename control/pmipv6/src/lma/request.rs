@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::LocalMobilityAnchor;
 use super::detection::Plan;
+use super::realm::NO_PATHS;
 use super::trigger::echo;
 use crate::io::{Answer, Token};
 use crate::path::{Asked, Ends, EndsExt};
@@ -42,10 +43,14 @@ impl LocalMobilityAnchor {
         }
         let ends = Ends::parse(&request.options).ok_or(ro_status::MISSING_OR_MALFORMED_OPTION)?;
         let (near, far) = ends.shown();
-        let (home, _) = self
-            .homes
-            .lookup(near.addr())
-            .ok_or(ro_status::MN_NOT_ATTACHED)?;
+        let home = match self.homes.lookup(near.addr()) {
+            Some((home, _)) => home,
+            None if self.is_in_a_realm(near.addr()) => {
+                self.node.count("pmipv6.lr.realm");
+                return Err(ro_status::NOT_ALLOWED);
+            }
+            None => return Err(ro_status::MN_NOT_ATTACHED),
+        };
         let entry = self.registered(&home).ok_or(ro_status::MN_NOT_ATTACHED)?;
         if entry.proxy_coa != mag {
             return Err(ro_status::PEER_NOT_AUTHORIZED);
@@ -74,6 +79,10 @@ impl LocalMobilityAnchor {
     /// By hand: at once, whatever failed before.
     pub(super) fn on_path_request(&mut self, token: Token, source: IpNet, destination: IpNet) {
         let Some((home, _)) = self.homes.lookup(source.addr()) else {
+            if self.is_in_a_realm(source.addr()) {
+                let text = format!("No path: {NO_PATHS}.");
+                return self.node.refuse(token, None, "realm", text);
+            }
             let text = format!("{source} is not anchored here.");
             return self.node.refuse(token, None, "not-registered", text);
         };

@@ -98,7 +98,7 @@ impl LocalMobilityAnchor {
             };
             entry.revoked = true;
             let peer = entry.proxy_coa;
-            let (flags, options) = identify(entry, &entry.homes);
+            let (flags, options) = identify(entry, &entry.told_homes());
             let message = indication(trigger::ADMINISTRATIVE_REASON, flags, options);
             self.revoke(peer, message, Purpose::Command(token), vec![id]);
         }
@@ -139,7 +139,7 @@ impl LocalMobilityAnchor {
         let Some(entry) = self.bindings.get(&id) else {
             return;
         };
-        let (flags, mut options) = identify(entry, &entry.homes);
+        let (flags, mut options) = identify(entry, &entry.told_homes());
         options.extend(entry.timestamp.map(MobilityOption::Timestamp));
         let why = match same_access {
             true => trigger::INTER_MAG_SAME_ACCESS,
@@ -154,7 +154,7 @@ impl LocalMobilityAnchor {
             return;
         };
         let peer = entry.proxy_coa;
-        let (flags, options) = identify(entry, &entry.homes);
+        let (flags, options) = identify(entry, &entry.told_homes());
         let message = indication(trigger::POSSIBLE_OUT_OF_SYNC, flags, options);
         self.revoke(peer, message, Purpose::OutOfSync, vec![id]);
     }

@@ -1,11 +1,11 @@
 //! What an LMA remembers: its Binding Cache (RFC 5213 section 5.1) and the paths of its MNs.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::io::GreKeys;
+use crate::io::{GreKeys, RealmHome};
 use crate::path::{Asked, Ends, HasEnds, PathId, RequestId};
 
 /// Number of a Binding Cache entry: a mobility session of an MN.
@@ -15,8 +15,10 @@ pub(super) type BindingId = u64;
 #[derive(Debug)]
 pub(super) struct BindingCacheEntry {
     pub(super) mn_id: String,
-    /// Prefixes, then the IPv4 home address as a /32.
+    /// Prefixes, then the IPv4 home address as a /32 if it is of no realm.
     pub(super) homes: Vec<IpNet>,
+    /// The IPv4 home address if it is of a realm.
+    pub(super) realm_home: Option<RealmHome>,
     pub(super) proxy_coa: IpAddr,
     pub(super) att: u8,
     pub(super) ll_id: Option<Vec<u8>>,
@@ -34,6 +36,23 @@ pub(super) struct BindingCacheEntry {
     /// An operator wants it gone; its MAG is being told.
     pub(super) revoked: bool,
     pub(super) state: State,
+}
+
+impl BindingCacheEntry {
+    /// The IPv4 home address.
+    pub(super) fn ipv4_home(&self) -> Option<Ipv4Addr> {
+        let of_none = self.homes.iter().find_map(|home| match home {
+            IpNet::V4(hoa) => Some(hoa.addr()),
+            IpNet::V6(_) => None,
+        });
+        of_none.or(self.realm_home.map(|home| home.address))
+    }
+
+    /// Every home, as peers and operators are told of it: without its realm.
+    pub(super) fn told_homes(&self) -> Vec<IpNet> {
+        let of_realm = self.realm_home.map(|home| IpAddr::V4(home.address).into());
+        self.homes.iter().copied().chain(of_realm).collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

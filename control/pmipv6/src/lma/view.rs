@@ -1,5 +1,6 @@
 //! What operators see of an LMA.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::LocalMobilityAnchor;
@@ -40,6 +41,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.lr.peer-incapable",
     "pmipv6.lr.peer-lma-unknown",
     "pmipv6.lr.policy",
+    "pmipv6.lr.realm",
     "pmipv6.lr.set-up-again",
     "pmipv6.lr.source-not-ours",
     "pmipv6.lr.table-full",
@@ -79,7 +81,8 @@ impl LocalMobilityAnchor {
                     .filter(|home| is_v6(home))
                     .copied()
                     .collect(),
-                ipv4_hoa: entry.homes.iter().find(|home| !is_v6(home)).copied(),
+                ipv4_hoa: entry.ipv4_home().map(|hoa| IpAddr::V4(hoa).into()),
+                realm: self.realm_name(entry),
                 proxy_coa: Some(entry.proxy_coa),
                 lma: None,
                 link: None,

@@ -57,6 +57,7 @@ impl MobileAccessGateway {
             wanted_hnps: request.hnps.iter().map(|hnp| hnp.trunc()).collect(),
             wanted_ipv4: request.ipv4_hoa,
             homes: Vec::new(),
+            realm_home: None,
             ipv4: None,
             link_local: self
                 .config

@@ -47,9 +47,12 @@ impl MobileAccessGateway {
             },
             Input::Applied(number) => self.node.applied(number),
             Input::NoRoom { entry } => self.on_no_room(&entry),
+            // It has no part in localized routing.
+            Input::PairTalks { realm: Some(_), .. } => {}
             Input::PairTalks {
                 source,
                 destination,
+                realm: None,
                 ..
             } => {
                 if !self.switch_locally(source, destination) {

@@ -108,8 +108,12 @@ impl MobileAccessGateway {
             return;
         };
         let (homes, link, link_local) = (entry.homes.clone(), entry.link, entry.link_local);
-        self.withdraw(link, &homes, link_local);
+        let (told, shared) = (entry.told_homes(), entry.realm_home);
+        self.withdraw(link, &told, link_local);
         self.forget_homes(&homes);
+        if let Some(shared) = shared {
+            self.forget_realm_home(shared);
+        }
         self.detach_event(mn_id, reason);
     }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::MobileAccessGateway;
+use super::realm::UNKNOWN_REALM;
 use crate::io::{Entry, PathView};
 use crate::path::is_v6;
 
@@ -26,6 +27,16 @@ impl MobileAccessGateway {
         let policy = &self.config.localized_routing;
         let denied = policy.denies(&from) || policy.denies(&to);
         if one == other || denied || is_v6(&from) != is_v6(&to) {
+            return false;
+        }
+        if self.may_be_of_realms(&from, [&one, &other]) {
+            let asks_lma = policy.mag_requested;
+            self.node.count("pmipv6.local-routing.realm-unknown");
+            let now = self.node.mono();
+            if !asks_lma && !self.hold_off.holds(now, from, to) {
+                self.hold_off
+                    .refuse(now, from, to, UNKNOWN_REALM.to_owned());
+            }
             return false;
         }
         let known = self.paths.find_towards(from, to.addr()).is_some();

@@ -18,6 +18,7 @@ mod localized;
 mod no_room;
 mod order;
 mod output;
+mod realm;
 mod refresh;
 mod registration;
 mod request;
@@ -36,7 +37,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::io::{BindingView, Engine, Input, Now, Output, PathView, PeerView};
+use crate::io::{BindingView, Engine, Input, Now, Output, PathView, PeerView, RealmHome};
 use crate::path::{Clock, Heartbeats, HoldOff, Homes, KeysInUse, Node, Order, PathTable, Timers};
 use crate::wire::message::{BindingRevocation, RoRequest};
 use state::{BindingUpdateListEntry, Owner, Path, Timer};
@@ -54,6 +55,8 @@ pub struct MobileAccessGateway {
     bindings: BTreeMap<String, BindingUpdateListEntry>,
     /// Homes of registered MNs, with the MN-ID.
     homes: Homes<String>,
+    /// IPv4 home addresses that are not the only ones of their kind here, with the MN-ID.
+    realm_homes: BTreeMap<RealmHome, String>,
     paths: PathTable<Path>,
     order: Order,
     hold_off: HoldOff,
@@ -91,6 +94,7 @@ impl MobileAccessGateway {
             timers: Timers::new(),
             bindings: BTreeMap::new(),
             homes: Homes::new(),
+            realm_homes: BTreeMap::new(),
             paths: PathTable::new(),
             order: Order::default(),
             clock: Clock::default(),

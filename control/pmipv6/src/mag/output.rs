@@ -195,7 +195,7 @@ fn hnps_to_name(entry: &BindingUpdateListEntry) -> Vec<Ipv6Net> {
         return assigned;
     }
     // An IPv4-only binding that stands does not ask for a prefix again.
-    if !entry.homes.is_empty() {
+    if entry.has_homes() {
         return Vec::new();
     }
     match entry.wanted_hnps.as_slice() {
@@ -207,11 +207,7 @@ fn hnps_to_name(entry: &BindingUpdateListEntry) -> Vec<Ipv6Net> {
 
 /// IPv4 Home Address Request (RFC 5844 section 3.2.3.1).
 fn ipv4_to_name(entry: &BindingUpdateListEntry) -> Option<MobilityOption> {
-    let assigned = entry.homes.iter().find_map(|home| match home {
-        IpNet::V4(hoa) => Some(hoa.addr()),
-        IpNet::V6(_) => None,
-    });
-    let address = assigned.or(entry.wanted_ipv4)?;
+    let address = entry.ipv4_home().or(entry.wanted_ipv4)?;
     Some(MobilityOption::Ipv4HomeAddressRequest {
         prefix_len: if address.is_unspecified() { 0 } else { 32 },
         address,

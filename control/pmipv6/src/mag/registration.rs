@@ -9,7 +9,7 @@ use super::MobileAccessGateway;
 use super::output::LIFETIME_UNIT_S;
 use super::state::{BindingUpdateListEntry, PendingUpdate, State, Timer};
 use super::view;
-use crate::io::{Answer, DhcpMode, Entry, Event, Ipv4Service, Output};
+use crate::io::{Answer, DhcpMode, Entry, Event, Ipv4Service, Output, RealmHome};
 use crate::path::Clock;
 use crate::wire::MobilityOption;
 use crate::wire::iana::handoff_indicator::UNCHANGED;
@@ -25,6 +25,15 @@ const REFUSED: u8 = 128;
 /// How often an answer of the LMA (157, 135) makes a MAG try again at once before it falls back to the
 /// retransmission timer.
 const MAX_CORRECTIONS: u8 = 3;
+
+/// A binding before its LMA extended or changed it.
+struct Before {
+    state: State,
+    link: crate::io::Link,
+    homes: Vec<IpNet>,
+    realm_home: Option<RealmHome>,
+    told: Vec<IpNet>,
+}
 
 impl MobileAccessGateway {
     pub(super) fn on_binding_ack(&mut self, source: IpAddr, ack: &BindingAck) {
@@ -163,23 +172,28 @@ impl MobileAccessGateway {
             self.registration_failed(mn_id, None, "nothing-granted", text);
             return;
         }
-        if let Some(home) = homes.iter().find(|home| self.is_taken(home, mn_id)) {
-            let text = format!("The LMA granted {home}, which belongs to another MN here.");
-            self.registration_failed(mn_id, None, "hnp-taken", text);
-            return;
-        }
+        let with_ipv4 = homes.iter().any(|home| home.addr().is_ipv4());
+        let (homes, realm_home) = match self.place(mn_id, homes, ack) {
+            Ok(placed) => placed,
+            Err((name, text)) => return self.registration_failed(mn_id, None, name, text),
+        };
         let fixed = self.config.fixed_link_local;
         let link_local = fixed.or_else(|| link_local_address(&ack.options));
         let until = self.node.mono() + Duration::from_secs(lifetime_s.into());
         let ipv4 = granted_ipv4_service(&ack.options);
-        if ipv4.is_none() && homes.iter().any(|home| home.addr().is_ipv4()) {
+        if ipv4.is_none() && with_ipv4 {
             self.node.count("pmipv6.registration.ipv4-not-served");
         }
         let Some(entry) = self.bindings.get_mut(mn_id) else {
             return;
         };
-        let was = (entry.state, entry.link, std::mem::take(&mut entry.homes));
-        entry.homes = homes;
+        let was = Before {
+            state: entry.state,
+            link: entry.link,
+            told: entry.told_homes(),
+            homes: std::mem::replace(&mut entry.homes, homes),
+            realm_home: std::mem::replace(&mut entry.realm_home, realm_home),
+        };
         entry.ipv4 = ipv4;
         entry.state = State::Registered;
         entry.until = until;
@@ -251,45 +265,46 @@ impl MobileAccessGateway {
             .set(Timer::Expire(mn_id.to_owned()), now + lifetime);
     }
 
-    fn install_binding(
-        &mut self,
-        mn_id: &str,
-        was: (State, crate::io::Link, Vec<IpNet>),
-        rekeyed: bool,
-    ) {
-        let (old_state, old_link, old_homes) = was;
+    fn install_binding(&mut self, mn_id: &str, was: Before, rekeyed: bool) {
         let Some(entry) = self.bindings.get_mut(mn_id) else {
             return;
         };
         let (link, lma, homes) = (entry.link, entry.lma, entry.homes.clone());
+        let (realm_home, told) = (entry.realm_home, entry.told_homes());
         let keys = entry.gre;
         let (link_local, lifetime_s, token) =
             (entry.link_local, entry.lifetime_s, entry.token.take());
         let service = entry.ipv4;
         let answer = token.map(|token| (token, view::binding(mn_id, entry, self.node.now.mono)));
-        let gone: Vec<IpNet> = old_homes
-            .iter()
-            .filter(|h| !homes.contains(h))
-            .copied()
-            .collect();
-        self.forget_homes(&gone);
-        let moved = old_state == State::Registered && old_link != link;
+        let without = |old: &[IpNet], new: &[IpNet]| -> Vec<IpNet> {
+            let gone = old.iter().filter(|home| !new.contains(home));
+            gone.copied().collect()
+        };
+        self.forget_homes(&without(&was.homes, &homes));
+        if let Some(old) = was.realm_home.filter(|old| Some(*old) != realm_home) {
+            self.forget_realm_home(old);
+        }
+        let moved = was.state == State::Registered && was.link != link;
+        let gone = without(&was.told, &told);
         if moved || !gone.is_empty() {
-            let prefixes = if moved { &old_homes } else { &gone };
-            self.withdraw(old_link, prefixes, link_local);
+            let prefixes = if moved { &was.told } else { &gone };
+            self.withdraw(was.link, prefixes, link_local);
         }
         let mut number = 0;
         self.program_keys(&homes, keys, rekeyed);
         for home in &homes {
             self.end_hand_back(home);
             self.homes.insert(*home, mn_id.to_owned());
-            if moved || rekeyed || !old_homes.contains(home) {
+            if moved || rekeyed || !was.homes.contains(home) {
                 number = self.node.program(Entry::Attach {
                     home: *home,
                     link,
                     lma,
                 });
             }
+        }
+        if moved || rekeyed || was.realm_home != realm_home {
+            number = self.attach_realm_home(mn_id).unwrap_or(number);
         }
         let prefixes: Vec<IpNet> = homes
             .iter()
@@ -317,10 +332,10 @@ impl MobileAccessGateway {
             let result = Ok(Answer::Attached(view));
             self.node.after(number, Output::Reply { token, result });
         }
-        if old_state == State::Registering {
+        if was.state == State::Registering {
             let event = Event::Attach {
                 mn_id: mn_id.to_owned(),
-                homes,
+                homes: told,
                 peer: lma,
             };
             self.node.after(number, Output::Notify(event));

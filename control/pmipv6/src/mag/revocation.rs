@@ -102,9 +102,13 @@ impl MobileAccessGateway {
         };
         if let Some(address) = ipv4.filter(|_| only_ipv4 && entry.homes.iter().any(is_v6)) {
             let home = IpNet::from(IpAddr::V4(address));
-            entry.homes.retain(|bound| *bound != home);
             entry.wanted_ipv4 = None;
-            self.forget_homes(&[home]);
+            if let Some(shared) = entry.realm_home.take() {
+                self.forget_realm_home(shared);
+            } else {
+                entry.homes.retain(|bound| *bound != home);
+                self.forget_homes(&[home]);
+            }
             return status::SUCCESS;
         }
         self.taken_away(mn_id);
@@ -178,12 +182,13 @@ fn names(
     message: &BindingRevocation,
     ipv4: Option<Ipv4Addr>,
 ) -> bool {
-    if entry.homes.is_empty() {
+    if !entry.has_homes() {
         return true;
     }
     let hnps = options::home_network_prefixes(&message.options).map(|hnp| IpNet::V6(hnp.trunc()));
     let hoa = ipv4.map(|address| IpNet::from(IpAddr::V4(address)));
-    hnps.chain(hoa).all(|home| entry.homes.contains(&home))
+    let homes = entry.told_homes();
+    hnps.chain(hoa).all(|home| homes.contains(&home))
 }
 
 /// Whether the MN came here after it had registered where the BRI says it has gone. Without a time in the

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv6Net};
 
-use crate::io::{GreKeys, Ipv4Service, Link, Token};
+use crate::io::{GreKeys, Ipv4Service, Link, RealmHome, Token};
 use crate::path::{Asked, Ends, EndsExt, HasEnds, PathId, RequestId};
 
 /// Where a Binding Update List entry stands.
@@ -34,6 +34,8 @@ pub(super) struct BindingUpdateListEntry {
     pub(super) wanted_ipv4: Option<Ipv4Addr>,
     /// What the LMA assigned: prefixes, then the IPv4 home address as a /32.
     pub(super) homes: Vec<IpNet>,
+    /// The IPv4 home address instead, where another MN here has the same one.
+    pub(super) realm_home: Option<RealmHome>,
     /// IPv4 on the access link, where the LMA said all that it takes.
     pub(super) ipv4: Option<Ipv4Service>,
     /// Our link-local address on the access link.
@@ -55,6 +57,28 @@ pub(super) struct BindingUpdateListEntry {
     pub(super) attached_at: Duration,
     /// The access link to change to when the LMA agrees.
     pub(super) moving: Option<(Link, u8)>,
+}
+
+impl BindingUpdateListEntry {
+    /// The IPv4 home address that the LMA assigned.
+    pub(super) fn ipv4_home(&self) -> Option<Ipv4Addr> {
+        let alone = self.homes.iter().find_map(|home| match home {
+            IpNet::V4(hoa) => Some(hoa.addr()),
+            IpNet::V6(_) => None,
+        });
+        alone.or(self.realm_home.map(|home| home.address))
+    }
+
+    /// Whether the LMA has assigned anything.
+    pub(super) fn has_homes(&self) -> bool {
+        !self.homes.is_empty() || self.realm_home.is_some()
+    }
+
+    /// Every home, as the LMA and operators name it.
+    pub(super) fn told_homes(&self) -> Vec<IpNet> {
+        let shared = self.realm_home.map(|home| IpAddr::V4(home.address).into());
+        self.homes.iter().copied().chain(shared).collect()
+    }
 }
 
 /// A Proxy Binding Update that waits for its acknowledgement.

@@ -1,5 +1,6 @@
 //! What operators see of a MAG.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -39,6 +40,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.peer.knows-no-heartbeat",
     "pmipv6.peer.restarted",
     "pmipv6.peer.silent",
+    "pmipv6.local-routing.realm-unknown",
     "pmipv6.registration.ipv4-not-served",
     "pmipv6.revocation.refused",
     "pmipv6.rx.pba",
@@ -63,7 +65,8 @@ pub(super) fn binding(mn_id: &str, entry: &BindingUpdateListEntry, now: Duration
             .filter(|home| is_v6(home))
             .copied()
             .collect(),
-        ipv4_hoa: entry.homes.iter().find(|home| !is_v6(home)).copied(),
+        ipv4_hoa: entry.ipv4_home().map(|hoa| IpAddr::V4(hoa).into()),
+        realm: None,
         proxy_coa: None,
         lma: Some(entry.lma),
         link: Some(entry.link),

@@ -111,6 +111,7 @@ impl Domain<'_> {
         let incarnation = self.nodes[node].incarnation;
         let delay = self.rng_dataplane.range(0, self.layout.lag_max_us / 4);
         let input = Box::new(Input::PairTalks {
+            realm: None,
             source: host_in(from),
             destination: host_in(to),
             packets,

@@ -115,7 +115,8 @@ impl Forwarding {
                 Ok(())
             }
             // GRE is below what is modelled.
-            Entry::GreKeys { .. } => Ok(()),
+            // Realms are not modelled.
+            Entry::GreKeys { .. } | Entry::Realm { .. } => Ok(()),
             _ => self.apply_path(entry),
         }
     }
@@ -372,5 +373,6 @@ pub fn homes_of(entry: &Entry) -> (IpNet, Option<IpNet>) {
         Entry::PeerAnchor { prefix, .. } => (prefix, None),
         Entry::GreKeys { home, remote, .. } => (home, remote),
         Entry::Reach { peer, .. } => (peer.into(), None),
+        Entry::Realm { home, .. } => (IpAddr::V4(home.address).into(), None),
     }
 }

@@ -129,6 +129,7 @@ impl Toy {
         );
         self.attached.insert(mn_id.clone(), home);
         let view = BindingView {
+            realm: None,
             mn_id,
             hnps: vec![home],
             ipv4_hoa: None,

@@ -483,6 +483,7 @@ impl Domain {
         self.input(
             name,
             Input::PairTalks {
+                realm: None,
                 source,
                 destination,
                 packets: 1,

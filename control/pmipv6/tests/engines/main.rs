@@ -12,6 +12,7 @@ mod network4;
 mod no_room;
 mod peer_lma;
 mod policy;
+mod realms;
 mod registration;
 mod revocation;
 mod security;

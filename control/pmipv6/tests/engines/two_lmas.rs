@@ -244,6 +244,7 @@ fn hl_16_ls_14_crossed_triggers_end_with_one_controller() {
     domain.input(
         "lma1",
         pmipv6::io::Input::PairTalks {
+            realm: None,
             source: host(&one),
             destination: host(&other),
             packets: 1,
@@ -252,6 +253,7 @@ fn hl_16_ls_14_crossed_triggers_end_with_one_controller() {
     domain.input(
         "lma2",
         pmipv6::io::Input::PairTalks {
+            realm: None,
             source: host(&other),
             destination: host(&one),
             packets: 1,

@@ -68,6 +68,7 @@ fn l_1_l_3_between_own_homes_and_told_once() {
     let talks = Event::PairTalks {
         source: MN1.parse().expect("an address"),
         destination: MN2.parse().expect("an address"),
+        realm: None,
         packets: 1,
     };
     assert_eq!(node.events(), [talks]);
@@ -98,6 +99,21 @@ fn l_32_every_far_end_of_a_peers_prefix_is_told_at_once() {
     });
     let far: Vec<_> = far.collect();
     assert_eq!(far, ["2001:db8:a:1::9", "2001:db8:a:2::9"]);
+}
+
+#[test]
+fn l_3_ipv4_far_ends_are_told_one_by_one() {
+    let mut node = lma();
+    node.program(&[
+        home("10.1.0.1/32", anchored(0)),
+        home("10.2.0.0/16", HomeAction::PeerAnchored),
+    ]);
+    for far in ["10.2.0.1", "10.2.0.2", "10.2.0.2"] {
+        let inner = v4("10.1.0.1", far, 64, 60, true);
+        let outer = V6::new(MAG1, OWN, 4, &inner);
+        node.pass(TRANSPORT, &from_router(TRANSPORT, &outer.bytes()));
+    }
+    assert_eq!(node.events().len(), 2);
 }
 
 #[test]

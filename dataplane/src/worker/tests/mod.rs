@@ -11,6 +11,7 @@ mod mag;
 mod memory;
 mod model;
 mod own_ipv4;
+mod realm;
 mod routed;
 mod run;
 mod update;
@@ -61,6 +62,7 @@ fn port(port: u16, roles: RoleSet) -> PortRole {
         roles,
         mac: our_mac(port),
         mtu_bytes: 1500,
+        realm: None,
     }
 }
 

@@ -51,11 +51,20 @@ impl Check<'_> {
             if !names.insert(&node.mn_id) {
                 self.complain(path.key("mn_id"), "another mobile node has this MN-ID");
             }
-            if node.ipv4_hoa.is_some_and(|hoa| !homes_v4.insert(hoa)) {
+            if let Some(hoa) = node.ipv4_hoa
+                && !homes_v4.insert((&node.realm, hoa))
+            {
                 self.complain(path.key("ipv4_hoa"), "another mobile node has this address");
             }
+            let (mut pools, mut routers) = (&lma.ipv4_pools, &lma.ipv4_default_routers);
+            if let Some(name) = &node.realm {
+                let Some(realm) = self.realm_named(lma, name, path.key("realm")) else {
+                    continue;
+                };
+                (pools, routers) = (&realm.ipv4_pools, &realm.ipv4_default_routers);
+            }
             if let Some(hoa) = node.ipv4_hoa {
-                self.ipv4_hoa(lma, hoa, path.key("ipv4_hoa"));
+                self.ipv4_hoa(pools, routers, hoa, path.key("ipv4_hoa"));
             }
             if node.ipv6 && node.hnps.is_empty() && lma.hnp_pools.is_empty() {
                 self.complain(

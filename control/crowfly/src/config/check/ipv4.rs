@@ -1,6 +1,7 @@
 //! IPv4 home addresses and other LMAs' prefixes: pools with a default router each, addresses that have a
 //! subnet.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -12,10 +13,14 @@ use super::{Check, Lma, Mag, Port, PortRole, home_prefix_problem, transport4};
 /// and the broadcast address.
 const MAX_POOL_LENGTH_BITS: u8 = 30;
 
+/// Default routers by pool.
+type Routers = BTreeMap<String, Ipv4Addr>;
+
 impl Check<'_> {
-    pub(super) fn ipv4_pools(&mut self, lma: &Lma, path: &KeyPath) {
+    /// Pools of a realm, or of none.
+    pub(super) fn ipv4_pools(&mut self, pools: &[Ipv4Net], path: &KeyPath) {
         let path = path.key("ipv4_pools");
-        for (index, pool) in lma.ipv4_pools.iter().enumerate() {
+        for (index, pool) in pools.iter().enumerate() {
             let path = path.index(index);
             if let Some(reason) = ipv4_prefix_problem(*pool) {
                 self.complain(path.clone(), reason);
@@ -24,19 +29,24 @@ impl Check<'_> {
                 let reason = "no mobile node fits in beside its default router";
                 self.complain(path.clone(), reason);
             }
-            let mut earlier = lma.ipv4_pools[..index].iter();
+            let mut earlier = pools[..index].iter();
             if let Some(other) = earlier.find(|other| overlaps((**other).into(), (*pool).into())) {
                 self.complain(path, format!("overlaps with {other}"));
             }
         }
     }
 
-    pub(super) fn ipv4_default_routers(&mut self, lma: &Lma, path: &KeyPath) {
+    pub(super) fn ipv4_default_routers(
+        &mut self,
+        pools: &[Ipv4Net],
+        routers: &Routers,
+        path: &KeyPath,
+    ) {
         let path = path.key("ipv4_default_routers");
-        for (name, router) in &lma.ipv4_default_routers {
+        for (name, router) in routers {
             let path = path.key(name);
             let pool = name.parse().ok();
-            match pool.filter(|pool| lma.ipv4_pools.contains(pool)) {
+            match pool.filter(|pool| pools.contains(pool)) {
                 None => self.complain(path, "no pool of ipv4_pools"),
                 Some(pool) if !is_host(pool, *router) => {
                     self.complain(path, format!("{router} is no host's address in {pool}"));
@@ -75,13 +85,19 @@ impl Check<'_> {
     }
 
     /// An IPv4 home address has a home subnet with a default router in it (RFC 5844 section 3.3.3).
-    pub(super) fn ipv4_hoa(&mut self, lma: &Lma, hoa: Ipv4Addr, path: KeyPath) {
-        let Some(pool) = lma.ipv4_pools.iter().find(|pool| pool.contains(&hoa)) else {
+    pub(super) fn ipv4_hoa(
+        &mut self,
+        pools: &[Ipv4Net],
+        routers: &Routers,
+        hoa: Ipv4Addr,
+        path: KeyPath,
+    ) {
+        let Some(pool) = pools.iter().find(|pool| pool.contains(&hoa)) else {
             let reason =
                 "in no pool of ipv4_pools: it would have neither subnet nor default router";
             return self.complain(path, reason);
         };
-        if !is_host(*pool, hoa) || hoa == default_router(lma, *pool) {
+        if !is_host(*pool, hoa) || hoa == default_router(routers, *pool) {
             let reason = format!("not free for a mobile node in {pool}");
             self.complain(path, reason);
         }
@@ -113,8 +129,8 @@ impl Check<'_> {
 }
 
 /// The default router of a pool: the one that is named, or its first host.
-fn default_router(lma: &Lma, pool: Ipv4Net) -> Ipv4Addr {
-    let named = lma.ipv4_default_routers.get(&pool.to_string()).copied();
+fn default_router(routers: &Routers, pool: Ipv4Net) -> Ipv4Addr {
+    let named = routers.get(&pool.to_string()).copied();
     named.or_else(|| pool.hosts().next()).unwrap_or(pool.addr())
 }
 
@@ -132,6 +148,6 @@ fn ipv4_prefix_problem(prefix: Ipv4Net) -> Option<String> {
     (unusable || first.octets()[0] == 0).then(|| "not a prefix of unicast addresses".to_owned())
 }
 
-fn overlaps(a: IpNet, b: IpNet) -> bool {
+pub(super) fn overlaps(a: IpNet, b: IpNet) -> bool {
     a.contains(&b) || b.contains(&a)
 }

@@ -44,6 +44,7 @@ impl Check<'_> {
                 }
             }
             self.port_roles(port, &path);
+            self.realm_of_port(number, port, &path);
             self.port_addresses(port, &path);
             self.neighbours(port, &path);
         }

@@ -110,8 +110,9 @@ impl Check<'_> {
             lma.max_binding_lifetime_s,
         );
         self.pools(lma, &path.key("hnp_pools"));
-        self.ipv4_pools(lma, &path);
-        self.ipv4_default_routers(lma, &path);
+        self.ipv4_pools(&lma.ipv4_pools, &path);
+        self.ipv4_default_routers(&lma.ipv4_pools, &lma.ipv4_default_routers, &path);
+        self.realms(lma, &path);
         self.mobile_nodes(lma, &path.key("mobile_nodes"));
         let mags = lma.authorised_mags.iter().map(|mag| mag.0);
         self.listed_once(&path.key("authorised_mags"), mags);

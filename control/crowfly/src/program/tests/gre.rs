@@ -112,7 +112,7 @@ impl Model {
                 source: a,
                 destination: b,
             } => self.removed(a, b, stands),
-            Entry::Reach { .. } | Entry::PeerAnchor { .. } => {}
+            Entry::Reach { .. } | Entry::PeerAnchor { .. } | Entry::Realm { .. } => {}
         }
     }
 

@@ -47,6 +47,17 @@ impl<W: WorkerPort> Program<W> {
         {
             return true;
         }
+        // Which realm it is does not matter: the way is the same.
+        let of_realms = self
+            .homes_in_realms(source)
+            .filter(|home| home.link.is_some());
+        let to_realms = self
+            .homes_in_realms(destination)
+            .filter(|home| home.link.is_none());
+        let mut ways = of_realms.chain(to_realms).filter_map(|home| home.tunnel);
+        if ways.any(leads) {
+            return true;
+        }
         let Some((from, home)) = self
             .home_with(source)
             .filter(|(_, home)| home.link.is_some())

@@ -18,6 +18,7 @@ impl Control {
         let own = own.chain(self.trace.counters());
         let own = own.chain([
             ("control.drop.inject", self.inject_dropped),
+            ("control.drop.realm-unknown", self.realm_unknown),
             ("control.requests.waiting", self.pending.len() as u64),
             ("mempool.available", self.mempool.available().into()),
             ("mempool.in-use", self.mempool.in_use().into()),
