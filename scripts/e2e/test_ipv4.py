@@ -16,7 +16,7 @@ from e2e.ipv4_homes import (FIXED_MAC, IPV4_IN_IPV6, PINGS, POOL, POOL_2, ROUTER
 from e2e.two_lmas import two_lmas
 from lab import netns
 from lab.capture import Capture
-from lab.domain import ADDRESS, HI_BETWEEN_MAGS, ONLY_IPV4, TWO_LMAS, WITH_IPV4, describe
+from lab.domain import ADDRESS, FIXED_ROUTER, HI_BETWEEN_MAGS, ONLY_IPV4, TWO_LMAS, WITH_IPV4, describe
 from lab.host import INTERFACE
 from lab.inject import Sender
 from lab.mh import IPV4_DHCP_MODE, IPV4_REPLY, IPV4_REQUEST, IPV4_ROUTER
@@ -97,6 +97,16 @@ class Ipv4Only(WithIpv4):
                    and frame.src == FIXED_MAC]
         self.assertEqual({str(ROUTER), str(self.two)}, {frame[ARP].psrc for frame in replies})
         self.assertEqual({(FIXED_MAC, domain.mn1.mac())}, {(frame[ARP].hwsrc, frame.dst) for frame in replies})
+
+    def test_rfc5844_the_default_router_answers_ping_itself_within_a_rate(self):
+        domain, lma = self.domain, user_packets(self.domain.lma)
+        before = domain.mag1.stats()["net.drop.access-rate-limit"]
+        pings, many = domain.mn1.ping(ROUTER, 5, 0.1), domain.mn1.ping(ROUTER, 120, 0.002)
+        self.assertEqual((0, 0, {64}), (pings.lost, pings.duplicates, pings.hop_limits))
+        limited = domain.mag1.stats()["net.drop.access-rate-limit"] - before
+        self.assertEqual((many.lost, lma), (limited, user_packets(domain.lma)))
+        self.assertGreater(limited, 0)
+        self.said = f"{pings.median_ms:.2f} ms; {limited} of {many.sent} at once are not answered"
 
     def test_ls_9_l_29_l_58_l_61_l_62_four_messages_with_both_home_addresses(self):
         domain, since = self.domain, self.localize()
@@ -219,6 +229,12 @@ class Mixed(WithIpv4):
             mn.slaac()
         cls.hnp = [domain.home(mn) for mn in (domain.mn1, domain.mn2)]
         self.said = f"{one}, {cls.hnp[0][0]}"
+
+    def test_rfc4443_rfc5844_the_routers_of_both_families_answer_ping(self):
+        domain, lma = self.domain, user_packets(self.domain.lma)
+        for router in (ROUTER, f"{FIXED_ROUTER}%{INTERFACE}"):
+            self.assertEqual(0, domain.mn1.ping(router, 5, 0.1).lost, router)
+        self.assertEqual(lma, user_packets(domain.lma))
 
     def test_l_58_hl_10_one_path_for_both_families(self):
         domain, since = self.domain, time.time()

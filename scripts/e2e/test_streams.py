@@ -9,7 +9,6 @@ from e2e.case import WithDomain
 from lab import mh
 from lab.domain import ACCESS, ADDRESS, HI_NEW, mn_id
 from lab.ledger import lost_moments
-from lab.node import TAP
 from lab.relay import Relay, drop
 from lab.shell import run, wait_for
 from lab.steps import live_paths
@@ -118,7 +117,7 @@ class PortDown(WithDomain):
         domain.mn1.ping(self.there, 5)
         wait_for("a path", lambda: active(domain.mag1) and active(domain.mag2))
         since = time.time()
-        run("ip", "-n", domain.mag1.space, "link", "set", TAP, "down")
+        run("ip", "-n", domain.mag1.space, "link", "set", domain.mag1.tap(ACCESS), "down")
         domain.expect_order(since, [("PBU", "mag1", "lma"), ("PBA", "lma", "mag1")])
         wait_for("MN1 is gone", lambda: not domain.mag1.bindings())
         wait_for("nobody sends to it", lambda: not active(domain.mag1) and not active(domain.mag2))
@@ -128,7 +127,7 @@ class PortDown(WithDomain):
 
     def test_the_mn_attaches_again_when_the_port_is_back(self):
         domain = self.domain
-        run("ip", "-n", domain.mag1.space, "link", "set", TAP, "up")
+        run("ip", "-n", domain.mag1.space, "link", "set", domain.mag1.tap(ACCESS), "up")
         domain.attach(domain.mn1, domain.mag1, HI_NEW)
         wait_for("MN2 answers", lambda: domain.mn1.ping(self.there, 3).lost == 0, 10)
         self.assertEqual(self.here, domain.home(domain.mn1)[0])

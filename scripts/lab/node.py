@@ -16,8 +16,10 @@ PAGE_ENTRIES = 1_000
 # rig.md's lesson: the default rings of net_af_packet lose half when the reader is starved.
 AF_PACKET = "framesz=2048,framecnt=4096,blocksz=65536"
 
-# A TAP port makes its interface itself; `join_tap` joins it to the cable that it stands for.
-TAP = "tap0"
+# A TAP port makes its interface itself; `join_tap` joins it to the cable that it stands for. The kernel gives it every
+# frame as it is: to the other ports it gives fragments of IPv4 as the packets that they were.
+TAP = "tap{}"
+OTHER_MAC = "02:00:00:00:00:0a"
 
 
 def lcores():
@@ -48,10 +50,10 @@ class Node:
     def command(self):
         """The command line, from the namespace on."""
         vdevs = []
-        for interface, port in zip(self.ports, self.config["ports"]):
+        for number, (interface, port) in enumerate(zip(self.ports, self.config["ports"])):
             device = port["device"]
             if device.startswith("net_tap"):
-                vdevs += ["--vdev", f"{device},iface={TAP}"]
+                vdevs += ["--vdev", f"{device},iface={TAP.format(number)}"]
             else:
                 vdevs += ["--vdev", f"{device},iface={interface},{AF_PACKET}"]
         return [
@@ -70,13 +72,20 @@ class Node:
                 self.lab, self.command(), stdout=log, stderr=subprocess.STDOUT, env=environment)
 
     def join_tap(self, interface):
-        """Joins the TAP port's interface and a cable."""
-        show = ("ip", "-n", self.space, "link", "show", TAP)
+        """Joins the TAP port's interface and a cable. A bridge keeps what is for its own ports' link-layer addresses,
+        and that of the TAP port is the node's: its interface gets another one, once the node has seen it."""
+        tap, bridge = self.tap(interface), f"br-{interface}"
+        show = ("ip", "-n", self.space, "link", "show", tap)
         wait_for(f"{self.name}'s TAP port", lambda: run(*show, check=False).returncode == 0)
-        netns.bridge(self.space, "br-tap")
-        for name in (TAP, interface):
+        netns.bridge(self.space, bridge)
+        for name in (tap, interface):
             netns.silence(self.space, name)
-            netns.plug(self.space, name, "br-tap")
+            netns.plug(self.space, name, bridge)
+        run("ip", "-n", self.space, "link", "set", tap, "address", OTHER_MAC)
+
+    def tap(self, interface):
+        """Name of the TAP port's interface that stands for a cable."""
+        return TAP.format(self.ports.index(interface))
 
     def ready(self):
         """Waits until the control socket answers."""
