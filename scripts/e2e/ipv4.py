@@ -6,13 +6,14 @@ towards MAGs, an LMA likewise (L-64).
 """
 
 import ipaddress
+import json
 import time
 from dataclasses import dataclass
 
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from e2e.case import WithDomain
+from e2e.case import WithDomain, binaries
 from lab import mh, netns, pcap
 from lab.capture import Capture
 from lab.domain import ADDRESS
@@ -251,6 +252,12 @@ class WithIpv4(WithDomain):
                     self.assertEqual(0, found, message.words())
                 else:
                     self.assertEqual(b"\0\0", message.octets[4:6], "RFC 5844 section 4.1.3.2")
+
+    def charted(self, name):
+        """(name, from, to) of the pair's RO messages in `crowflyctl trace` of a node's capture."""
+        words = "trace", self.here, self.there, "--pcap", self.captures[name].path
+        chart = json.loads(run(binaries() / "crowflyctl", "--json", *words).stdout)
+        return [(row["message"], row["from"], row["to"]) for row in chart["rows"] if row["of"] == "pair"]
 
     def tcp(self):
         """TCP both ways; after the captures, which would be large."""

@@ -66,6 +66,13 @@ class Plain(WithIpv4):
     def test_5_ls_10_tcp_both_ways(self):
         self.tcp()
 
+    def test_6_l_63_a_capture_gives_the_pairs_chart(self):
+        seen = [(message.name, message.source[0], message.destination[0]) for message in self.signals("lma2")
+                if message.name.startswith("RO ")]
+        self.assertGreaterEqual(len(seen), 4)
+        self.assertEqual(seen, self.charted("lma2"))
+        self.said = f"{len(seen)} messages"
+
 
 class Forced(WithIpv4):
     """The MAGs ask for UDP in front of every packet, and the LMA grants it."""
@@ -175,6 +182,12 @@ class BehindNat(WithIpv4):
 
     def test_7_ls_11_tcp_both_ways(self):
         self.tcp()
+
+    def test_8_l_66_a_capture_past_a_nat_gives_the_pairs_chart(self):
+        """In port 4191 nodes have their IPv6 names."""
+        outside, inside = OUTSIDE["equals"], (str(ADDRESS["mag2"]), str(ADDRESS["mag1"]))
+        self.assertEqual([("RO Setup", outside, MAG1_MAGS), ("RO Setup Ack", MAG1_MAGS, outside),
+                          ("RO Setup", *inside), ("RO Setup Ack", *inside[::-1])], self.charted("mag1")[:4])
 
     def port_of(self, name):
         """The port that the NAT shows of MAG2's port 4191 to a node, last seen."""

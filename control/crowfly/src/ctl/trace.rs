@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use pmipv6::wire::describe::Start;
-use pmipv6::wire::iana::NEXT_HEADER_MH;
+use pmipv6::wire::iana::{NEXT_HEADER_MH, PORT_DSMIPV6, PORT_PMIP6_CNTL};
 use pmipv6::wire::{self, Checksum, Message, Numbering};
 
 use super::args::{Args, TraceArgs};
@@ -21,6 +21,10 @@ use crate::trace::{Trace, View, draw, merge};
 const ETHERNET_BYTES: usize = 14;
 const VLAN_TAG_BYTES: usize = 4;
 const IPV6_BYTES: usize = 40;
+/// Without options.
+const IPV4_BYTES: usize = 20;
+const UDP_BYTES: usize = 8;
+const PROTOCOL_UDP: u8 = 17;
 
 /// Asks each node, or reads the capture, and draws.
 pub(super) fn run(args: &Args, trace: &TraceArgs, out: &mut dyn Write) -> Result<(), Failure> {
@@ -84,7 +88,7 @@ fn of_capture(path: &Path, trace: &TraceArgs) -> Result<View, Failure> {
     })
 }
 
-/// The Mobility Header message of a packet, where it carries a good one over IPv6.
+/// The Mobility Header message of a packet, where it carries a good one in the clear.
 fn message(numbering: &Numbering, packet: &Packet) -> Option<(IpAddr, IpAddr, Message)> {
     let mut octets = packet.octets.as_slice();
     if packet.start == Start::Ethernet {
@@ -92,6 +96,14 @@ fn message(numbering: &Numbering, packet: &Packet) -> Option<(IpAddr, IpAddr, Me
         let skipped = ETHERNET_BYTES + if tagged { VLAN_TAG_BYTES } else { 0 };
         octets = octets.get(skipped..)?;
     }
+    match octets.first()? >> 4 {
+        4 => over_ipv4(numbering, octets),
+        6 => over_ipv6(numbering, octets),
+        _ => None,
+    }
+}
+
+fn over_ipv6(numbering: &Numbering, octets: &[u8]) -> Option<(IpAddr, IpAddr, Message)> {
     let header: &[u8; IPV6_BYTES] = octets.first_chunk()?;
     if header[0] >> 4 != 6 || header[6] != NEXT_HEADER_MH {
         return None;
@@ -109,4 +121,29 @@ fn message(numbering: &Numbering, packet: &Packet) -> Option<(IpAddr, IpAddr, Me
     };
     let message = wire::decode(numbering, checksum, payload).ok()?;
     Some((source.into(), destination.into(), message))
+}
+
+/// In UDP port 5436, which names nodes by their IPv4 addresses (RFC 5844 section 4.1.3.2), or as an IPv6 packet in
+/// port 4191 (RFC 5555 section 4.1).
+fn over_ipv4(numbering: &Numbering, octets: &[u8]) -> Option<(IpAddr, IpAddr, Message)> {
+    let header: &[u8; IPV4_BYTES] = octets.first_chunk()?;
+    let udp = octets.get(4 * usize::from(header[0] & 0x0F)..)?;
+    let field = |at: usize| Some(u16::from_be_bytes([*udp.get(at)?, *udp.get(at + 1)?]));
+    let ports = [field(0)?, field(2)?];
+    let payload = udp.get(UDP_BYTES..usize::from(field(4)?))?;
+    if header[9] != PROTOCOL_UDP {
+        return None;
+    }
+    if ports.contains(&PORT_DSMIPV6) {
+        return over_ipv6(numbering, payload);
+    }
+    if !ports.contains(&PORT_PMIP6_CNTL) {
+        return None;
+    }
+    let address = |at: usize| -> Option<Ipv4Addr> {
+        let octets: [u8; 4] = header.get(at..at + 4)?.try_into().ok()?;
+        Some(octets.into())
+    };
+    let message = wire::decode(numbering, Checksum::Ignored, payload).ok()?;
+    Some((address(12)?.into(), address(16)?.into(), message))
 }

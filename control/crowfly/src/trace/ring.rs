@@ -83,7 +83,9 @@ impl Trace {
     /// Everything that is kept of a pair, oldest first; ends are homes, or addresses in them.
     #[must_use]
     pub fn of_pair(&self, source: &IpNet, destination: &IpNet) -> Vec<Leg> {
-        let has = |homes: &[IpNet], end: &IpNet| homes.iter().any(|home| home.contains(end));
+        // An LMA names the other LMA's MN by an address until it is told the home (draft section 4.2).
+        let meets = |home: &IpNet, end: &IpNet| home.contains(end) || end.contains(home);
+        let has = |homes: &[IpNet], end: &IpNet| homes.iter().any(|home| meets(home, end));
         let mut legs = Vec::new();
         for (subject, ring) in &self.rings {
             let of = match subject {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
+use pmipv6::wire::iana::ipv4_status;
 use pmipv6::wire::message::{BindingAck, BindingUpdate, RoKind};
 use pmipv6::wire::ro::Endpoints;
 use pmipv6::wire::{Message, MobilityOption, options};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// Seconds in a unit of a binding's lifetime (RFC 6275 section 6.1.7).
 const BINDING_LIFETIME_UNIT_S: u32 = 4;
+/// First status of a PBA that refuses (RFC 6275 section 6.1.8).
+const REFUSED: u8 = 128;
 
 /// A message as an arrow of a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,7 +80,12 @@ pub(super) fn of(from: IpAddr, to: IpAddr, message: &Message) -> Option<(Signal,
             let mut signal = plain("PBA", ack.sequence);
             signal.lifetime_s = Some(u32::from(ack.lifetime) * BINDING_LIFETIME_UNIT_S);
             signal.status = Some(ack.status);
-            about_mn(signal, &ack.options)
+            let (signal, mut about) = about_mn(signal, &ack.options)?;
+            // A refusal repeats what was asked for, which may be another's.
+            if let (About::Mn(_, homes), true) = (&mut about, ack.status >= REFUSED) {
+                homes.clear();
+            }
+            Some((signal, about))
         }
         Message::BindingRevocation(revocation) => {
             let ack = revocation.revocation_type == 2;
@@ -100,9 +108,11 @@ fn about_mn(mut signal: Signal, list: &[MobilityOption]) -> Option<(Signal, Abou
     signal.mn_id = Some(mn_id.clone());
     let hnps = options::home_network_prefixes(list).map(IpNet::V6);
     let hoas = list.iter().filter_map(|option| match option {
-        MobilityOption::Ipv4HomeAddressReply { address, .. } => {
-            Some(IpNet::V4(Ipv4Net::from(*address)))
-        }
+        MobilityOption::Ipv4HomeAddressReply {
+            status: ipv4_status::SUCCESS,
+            address,
+            ..
+        } => Some(IpNet::V4(Ipv4Net::from(*address))),
         _ => None,
     });
     let homes = hnps.chain(hoas);

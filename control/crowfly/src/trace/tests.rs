@@ -87,6 +87,25 @@ fn pba(id: &str, home: &str) -> Message {
     })
 }
 
+/// A PBA that refuses `id` an IPv4 home address, which it repeats.
+fn refusal(id: &str, status: u8) -> Message {
+    Message::BindingAck(BindingAck {
+        status,
+        flags: BindingAck::P,
+        sequence: 2,
+        lifetime: 0,
+        options: vec![
+            mn(id),
+            MobilityOption::HomeNetworkPrefix("2001:db8:100:9::/64".parse().unwrap()),
+            MobilityOption::Ipv4HomeAddressReply {
+                status: 130,
+                prefix_len: 0,
+                address: [10, 77, 0, 1].into(),
+            },
+        ],
+    })
+}
+
 fn of_pair(trace: &Trace) -> Vec<Leg> {
     trace.of_pair(&net(HERE), &net(THERE))
 }
@@ -313,6 +332,33 @@ fn one_pair_is_bounded_and_so_are_all() {
             ("trace.subjects", MAX_LEGS as u64)
         ]
     );
+}
+
+#[test]
+fn l_38_a_trigger_that_names_an_address_is_the_pairs_too() {
+    let mut lma = Trace::default();
+    let mut trigger = request(RoKind::Trigger, 7);
+    if let Message::RoRequest(request) = &mut trigger {
+        request.options = ends(HERE, "2001:db8:100:1::42/128");
+    }
+    lma.sent(us(1), at(LMA), at(MAG2), &trigger);
+    lma.received(us(2), at(MAG2), at(LMA), &ack(RoKind::Trigger, 7, 0));
+    assert_eq!(of_pair(&lma).len(), 2);
+}
+
+#[test]
+fn a_refusal_gives_no_home_and_stands_in_the_chart_of_the_ones_there_are() {
+    let mut lma = Trace::default();
+    lma.sent(us(1), at(LMA), at(MAG1), &pba("mn1@x", HERE));
+    lma.sent(us(2), at(LMA), at(MAG1), &refusal("mn1@x", 171));
+    let statuses: Vec<_> = of_pair(&lma)
+        .into_iter()
+        .filter_map(|leg| match leg.seen {
+            Seen::Sent(signal) => signal.status,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(statuses, [0, 171]);
 }
 
 #[test]
