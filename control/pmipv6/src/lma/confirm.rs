@@ -96,10 +96,7 @@ impl LocalMobilityAnchor {
             kind: RoKind::Trigger,
             handover: false,
             lifetime: self.lifetime_for(&ends, u16::MAX),
-            options: self
-                .node
-                .reach
-                .beside(mag, ends.options(Some(mag), Some(timestamp))),
+            options: self.trigger_options(&ends, mag, timestamp),
             owner: Owner::Confirm(id),
         };
         let request = self.node.ask(&self.config.localized_routing, 0, draft);
@@ -172,7 +169,7 @@ impl LocalMobilityAnchor {
     }
 
     /// The peer LMA is to control the path, or does already.
-    fn hand_over_control(&mut self, id: PathId) {
+    pub(super) fn hand_over_control(&mut self, id: PathId) {
         let Some(path) = self.paths.get_mut(id) else {
             return;
         };

@@ -1,11 +1,13 @@
 //! The RO Controller (draft sections 4.1 to 4.4): RO Init, and again whenever an MN moves.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::LocalMobilityAnchor;
 use super::detection::Plan;
+use super::nat::BOTH_BEHIND_NATS;
 use super::state::{Owner, Path, PathState, Role, Timer};
 use super::timer::Failure;
 use crate::io::{Event, UpdateNumber};
@@ -80,7 +82,7 @@ impl LocalMobilityAnchor {
         let Some(path) = self.paths.get(id) else {
             return;
         };
-        let ends = path.ends.clone();
+        let ends = &path.ends;
         let mag_of = |homes: &[IpNet]| {
             homes
                 .first()
@@ -98,13 +100,33 @@ impl LocalMobilityAnchor {
         if policy.denies_peer(source_mag) || policy.denies_peer(destination_mag) {
             return self.set_up_denied(id);
         }
+        match self.in_speaking_order(id, source_mag, destination_mag) {
+            Some((source, destination)) => {
+                self.init_between(id, handover, number, source, destination);
+            }
+            None => self.set_up_failed(id, None, BOTH_BEHIND_NATS, false),
+        }
+    }
+
+    fn init_between(
+        &mut self,
+        id: PathId,
+        handover: bool,
+        number: UpdateNumber,
+        source_mag: IpAddr,
+        destination_mag: IpAddr,
+    ) {
+        let mono = self.node.mono();
         if !self
             .node
             .peers
-            .knows_localized_routing(self.node.mono(), destination_mag)
+            .knows_localized_routing(mono, destination_mag)
         {
             return self.on_set_up_unanswered(id, Failure::KnowsNot);
         }
+        let Some(ends) = self.paths.get(id).map(|path| path.ends.clone()) else {
+            return;
+        };
         let lifetime = self.lifetime_for(&ends, u16::MAX);
         let timestamp = self.clock.tick(self.node.now.wall);
         let draft = Draft {

@@ -18,6 +18,7 @@ mod heartbeat;
 mod input;
 mod localized;
 mod lookup;
+mod nat;
 mod output;
 mod realm;
 mod refresh;

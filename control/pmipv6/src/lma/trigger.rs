@@ -7,9 +7,10 @@ use ipnet::IpNet;
 use super::LocalMobilityAnchor;
 use super::detection::common;
 use super::localized::REFUSED;
+use super::nat::BOTH_BEHIND_NATS;
 use super::state::{Owner, PathState, Role};
 use crate::io::UpdateNumber;
-use crate::path::{Asked, Draft, Ends, EndsExt, PathId, end};
+use crate::path::{Asked, Draft, Ends, EndsExt, PathId, end, says_nat};
 use crate::wire::MobilityOption;
 use crate::wire::iana::ro_status;
 use crate::wire::message::{RoAck, RoKind, RoRequest};
@@ -35,7 +36,9 @@ pub(super) struct Order {
     pub(super) mag: IpAddr,
     pub(super) timestamp: Option<u64>,
     lifetime_s: u16,
-    handover: bool,
+    pub(super) handover: bool,
+    /// There is a NAT before that MAG.
+    pub(super) behind_nat: bool,
 }
 
 impl LocalMobilityAnchor {
@@ -68,10 +71,7 @@ impl LocalMobilityAnchor {
             kind: RoKind::Trigger,
             handover,
             lifetime,
-            options: self
-                .node
-                .reach
-                .beside(mag, ends.options(Some(mag), Some(timestamp))),
+            options: self.trigger_options(&ends, mag, timestamp),
             owner: Owner::Trigger(id),
         };
         let request = self.node.ask(&self.config.localized_routing, number, draft);
@@ -96,7 +96,7 @@ impl LocalMobilityAnchor {
             // HL-16: the peer keeps its own trigger, which makes us the controller when it comes.
             ro_status::ROLE_CONFLICT => self.forget_path(id),
             REFUSED.. => {
-                let why = format!("peer LMA refused: {}", ro_status::name(ack.status));
+                let why = self.why_refused(id, ack.status);
                 self.set_up_failed(id, Some(ack.status), &why, true);
             }
             _ => {
@@ -107,6 +107,16 @@ impl LocalMobilityAnchor {
                 };
                 self.path_up(id, granted);
             }
+        }
+    }
+
+    fn why_refused(&self, id: PathId, status: u8) -> String {
+        let ours = self.paths.get(id).map(|path| &path.ends.source.homes);
+        match status {
+            ro_status::MODE_NOT_SUPPORTED if ours.is_some_and(|own| self.is_behind_nat(own)) => {
+                BOTH_BEHIND_NATS.to_owned()
+            }
+            _ => format!("peer LMA refused: {}", ro_status::name(status)),
         }
     }
 
@@ -176,7 +186,10 @@ impl LocalMobilityAnchor {
     fn forget_with_peer(&mut self, from: IpAddr, request: &RoRequest, status: u8) {
         let final_status = matches!(
             status,
-            ro_status::MN_NOT_ATTACHED | ro_status::NOT_ALLOWED | ro_status::INSUFFICIENT_RESOURCES
+            ro_status::MN_NOT_ATTACHED
+                | ro_status::NOT_ALLOWED
+                | ro_status::INSUFFICIENT_RESOURCES
+                | ro_status::MODE_NOT_SUPPORTED
         );
         let known = Ends::parse(&request.options).and_then(|ends| self.find_shared(&ends));
         let Some(id) = known.filter(|_| final_status) else {
@@ -207,6 +220,7 @@ impl LocalMobilityAnchor {
             timestamp: timestamp(&request.options),
             lifetime_s: request.lifetime,
             handover: request.handover,
+            behind_nat: says_nat(&request.options),
         })
     }
 
@@ -238,11 +252,18 @@ impl LocalMobilityAnchor {
                 self.node.answer(0, asked, status, lifetime, options);
                 return Ok(());
             }
-            self.check_crossing(id, asked.peer, order.timestamp)?;
+            self.check_crossing(id, asked.peer, &order)?;
         } else if self.paths.len() >= policy.max_paths
             || self.paths.of_homes(&ends.destination.homes).len() >= policy.max_paths_per_mn
         {
             return Err(ro_status::INSUFFICIENT_RESOURCES);
+        }
+        if self
+            .is_to_turn(&order, &ends)
+            .inspect_err(|_| self.note_both_nats(&ends))?
+        {
+            self.trigger_back(asked, known, &order, &ends);
+            return Ok(());
         }
         let role = Role::Controller { peer: asked.peer };
         let id = match known {
@@ -323,7 +344,7 @@ impl LocalMobilityAnchor {
     }
 
     /// HL-16 and HL-17: whether a trigger for a pair that we know is to be followed.
-    fn check_crossing(&self, id: PathId, peer: IpAddr, timestamp: Option<u64>) -> Result<(), u8> {
+    fn check_crossing(&self, id: PathId, peer: IpAddr, order: &Order) -> Result<(), u8> {
         let Some(path) = self.paths.get(id) else {
             return Ok(());
         };
@@ -331,14 +352,22 @@ impl LocalMobilityAnchor {
             return Err(ro_status::PEER_NOT_AUTHORIZED);
         }
         // Also a trigger of the controller's own from before it took control, overtaken.
-        if let (Some(now), Some(before)) = (timestamp, path.remote_timestamp)
+        if let (Some(now), Some(before)) = (order.timestamp, path.remote_timestamp)
             && now <= before
         {
             return Err(ro_status::STALE);
         }
         let delegated = matches!(path.role, Role::Delegated { .. });
         let crossed = delegated && path.state == PathState::SettingUp && path.request.is_some();
-        if crossed && self.config.address < peer {
+        // The LMA of the MAG behind a NAT is to control (HL-28), or else the one with the higher address.
+        let ours_stands = match (
+            order.behind_nat,
+            self.is_behind_nat(&path.ends.source.homes),
+        ) {
+            (theirs, ours) if theirs != ours => theirs,
+            _ => self.config.address < peer,
+        };
+        if crossed && ours_stands {
             return Err(ro_status::ROLE_CONFLICT);
         }
         Ok(())

@@ -42,6 +42,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.lr.peer-lma-unknown",
     "pmipv6.lr.policy",
     "pmipv6.lr.realm",
+    "pmipv6.lr.roles-exchanged",
     "pmipv6.lr.set-up-again",
     "pmipv6.lr.source-not-ours",
     "pmipv6.lr.table-full",
@@ -104,7 +105,7 @@ impl LocalMobilityAnchor {
             .collect();
         let without = self.hold_off.iter(now).filter(|held| {
             self.paths
-                .find_pair(held.source, held.destination)
+                .find_towards(held.source, held.destination.addr())
                 .is_none()
         });
         views.extend(without.map(|held| PathView {

@@ -157,7 +157,7 @@ impl MobileAccessGateway {
         match owner {
             Owner::Setup(path) => self.on_setup_ack(path, &request, ack),
             Owner::Goodbye(path) => self.on_goodbye_done(path, true),
-            Owner::KeepAlive(path) => self.on_kept_alive(path, ack),
+            Owner::KeepAlive(kept) => self.on_kept_alive(kept, ack),
             Owner::Refresh(path) => self.on_refresh_ack(path, ack),
             Owner::Withdraw => {}
             Owner::Request => self.on_request_ack(&request, ack.status),

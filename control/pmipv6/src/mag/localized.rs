@@ -250,7 +250,10 @@ impl MobileAccessGateway {
             return self.refuse_ro(asked, &request, ro_status::MODE_NOT_SUPPORTED);
         }
         match self.check_setup(asked.peer, &order) {
-            Ok(()) if self.is_kept_alive(asked, &request, &order.ends) => {}
+            Ok(()) if self.is_kept_alive(asked, &request, &order) => {}
+            Ok(()) if self.is_outdated(&order) => {
+                self.refuse_ro(asked, &request, ro_status::STALE);
+            }
             Ok(()) => self.accept_setup(asked, &order, &request),
             Err(ro_status::MN_NOT_ATTACHED) if self.park(asked.peer, &request) => {}
             Err(status) => self.refuse_ro(asked, &request, status),
@@ -295,6 +298,7 @@ impl MobileAccessGateway {
         options.extend(self.node.reach.nat_detection(asked.peer));
         options.extend(key);
         self.node.answer(number, asked, status, lifetime_s, options);
+        self.keep_open(asked.peer);
     }
 
     pub(super) fn refuse_ro(&mut self, asked: Asked, request: &RoRequest, status: u8) {
@@ -331,7 +335,7 @@ impl MobileAccessGateway {
 
 /// Whether a path has the halves that an order wants: the same homes, and the same of them here. An MN
 /// that has moved to the MAG of its peer, or changed places with it, turns the halves around.
-fn same_halves(path: &Path, ends: &Ends, local_is_source: bool) -> bool {
+pub(super) fn same_halves(path: &Path, ends: &Ends, local_is_source: bool) -> bool {
     let sorted = |mut halves: Vec<(IpNet, IpNet)>| {
         halves.sort_unstable();
         halves

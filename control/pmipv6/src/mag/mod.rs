@@ -12,6 +12,7 @@ mod gre;
 mod hand_back;
 mod heartbeat;
 mod input;
+mod keepalive;
 mod leaving;
 mod local_routing;
 mod localized;

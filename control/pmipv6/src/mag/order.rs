@@ -146,25 +146,8 @@ impl MobileAccessGateway {
             return Err(ro_status::NOT_ALLOWED);
         }
         self.check_attached(&order.ends.source.homes, None)?;
-        self.check_repetition(order)?;
         self.check_order(order)?;
         self.check_room(order)
-    }
-
-    /// An RO Setup without a Timestamp says again what was decided before (HL-28). It is stale where another MAG
-    /// was decided for since, or nobody any more: its sender has not heard yet that its MN has left.
-    fn check_repetition(&self, order: &Order) -> Result<(), u8> {
-        let path = self
-            .paths
-            .find(&order.ends)
-            .and_then(|id| self.paths.get(id));
-        let decided = path.and_then(|path| path.timestamp);
-        let decided = decided.or_else(|| self.order.last_of(&order.ends));
-        let same = path.is_some_and(|path| path.peer == order.mag);
-        match order.timestamp.is_none() && decided.is_some() && !same {
-            true => Err(ro_status::STALE),
-            false => Ok(()),
-        }
     }
 
     /// HL-5: no longer than what is left of the binding.

@@ -206,6 +206,14 @@ pub(super) enum Timer {
     KeepAlive(IpAddr),
 }
 
+/// The path that an RO Setup says again to keep a NAT open, as it was decided then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeptAlive {
+    pub(super) peer: IpAddr,
+    pub(super) path: PathId,
+    pub(super) timestamp: Option<u64>,
+}
+
 /// What an RO request of ours is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -213,8 +221,8 @@ pub(super) enum Owner {
     Setup(PathId),
     /// RO Setup with lifetime 0.
     Goodbye(PathId),
-    /// RO Setup that keeps a NAT open.
-    KeepAlive(PathId),
+    /// RO Setup that keeps the NAT on the way to a peer open.
+    KeepAlive(KeptAlive),
     /// RO Refresh of a path.
     Refresh(PathId),
     /// RO Refresh with lifetime 0.

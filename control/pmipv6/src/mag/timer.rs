@@ -61,7 +61,7 @@ impl MobileAccessGateway {
             Owner::Setup(path) => self.on_setup_silent(path, how.why()),
             Owner::Goodbye(path) => self.on_goodbye_done(path, knows_not),
             Owner::Refresh(path) => self.on_refresh_silent(path),
-            Owner::KeepAlive(path) => self.end_path(path, how.why()),
+            Owner::KeepAlive(kept) => self.on_keepalive_silent(kept, how.why()),
             Owner::Withdraw => {}
             Owner::Request => self.on_request_silent(request, how.why()),
         }

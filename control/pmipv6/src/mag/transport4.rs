@@ -1,23 +1,16 @@
-//! IPv4 transport as a MAG speaks it: what PBU and RO Setup say of it, what their answers bring to light, and
-//! keeping NATs open (RFC 5844 section 4.2, RFC 5555 sections 4.2 and 4.3, HL-8, HL-28).
+//! IPv4 transport as a MAG speaks it: what PBU and RO Setup say of it, and what their answers bring to light
+//! (RFC 5844 section 4.2, RFC 5555 section 4.2, HL-8, HL-28).
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::MobileAccessGateway;
 use super::localized::REFUSED;
-use super::state::{Owner, PathState, PendingUpdate, State, Timer};
+use super::state::{Owner, PendingUpdate, State, Timer};
 use crate::io::Via;
-use crate::path::{Detected, Draft, Ends, EndsExt, PathId, with_care_of};
+use crate::path::{Detected, Ends, EndsExt, PathId, with_care_of};
 use crate::wire::MobilityOption;
-use crate::wire::iana::handoff_indicator::UNCHANGED;
-use crate::wire::iana::ro_status;
-use crate::wire::message::{BindingAck, BindingUpdate, RoAck, RoKind, RoRequest};
-use crate::wire::options::{ipv4_care_of_address, timestamp};
-
-/// What is said again goes out when this much of the refresh time has gone, percent: within it, and with
-/// time for a retransmission.
-const KEEPALIVE_PERCENT: u32 = 80;
+use crate::wire::message::{BindingAck, BindingUpdate, RoAck, RoRequest};
+use crate::wire::options::ipv4_care_of_address;
 
 impl MobileAccessGateway {
     /// Alternate Care-of Address and IPv4 Care-of Address: who we are, and from where (HL-8).
@@ -99,36 +92,6 @@ impl MobileAccessGateway {
         self.node.reach_changed(mag, via);
     }
 
-    /// An RO Setup without a Timestamp for a path that is as it says: the NAT is to be kept open, and nothing
-    /// else changes (HL-28). True: it is answered.
-    pub(super) fn is_kept_alive(
-        &mut self,
-        asked: crate::path::Asked,
-        request: &RoRequest,
-        ends: &Ends,
-    ) -> bool {
-        let now = self.node.mono();
-        let path = self.paths.find(ends).and_then(|id| self.paths.get(id));
-        let Some(path) = path.filter(|path| {
-            timestamp(&request.options).is_none()
-                && path.ends == *ends
-                && path.local_is_source
-                && path.peer == asked.peer
-                && path.state == PathState::Active
-        }) else {
-            return false;
-        };
-        let left = path.until.map(|until| until.saturating_sub(now).as_secs());
-        let left = left.map_or(u16::MAX, |left| {
-            u16::try_from(left.max(1)).unwrap_or(u16::MAX)
-        });
-        let mut options = path.ends.options(None, None);
-        options.extend(self.node.reach.nat_detection(asked.peer));
-        self.node
-            .answer(0, asked, ro_status::ALREADY_IN_PLACE, left, options);
-        true
-    }
-
     /// What an RO Setup Ack says of NATs. True: the RO Setup is on its way again, by UDP port 4191, and its
     /// answer counts.
     pub(super) fn setup_past_nat(&mut self, id: PathId, request: &RoRequest, ack: &RoAck) -> bool {
@@ -156,73 +119,5 @@ impl MobileAccessGateway {
             }
         }
         false
-    }
-
-    /// RO Setup once more, without a Timestamp: the decision is the one that was acted on already (HL-17).
-    fn setup_again(
-        &mut self,
-        id: PathId,
-        lifetime: u16,
-        owner: Owner,
-    ) -> Option<crate::path::RequestId> {
-        let path = self.paths.get(id)?;
-        let draft = Draft {
-            peer: path.peer,
-            kind: RoKind::Setup,
-            handover: false,
-            lifetime,
-            options: self.setup_options(&path.ends, path.peer, None),
-            owner,
-        };
-        let number = self.node.last_update();
-        Some(self.node.ask(&self.config.localized_routing, number, draft))
-    }
-
-    fn arm_keepalive(&mut self, peer: IpAddr, refresh_time_s: u32) {
-        let time = Duration::from_secs(refresh_time_s.max(1).into()) * KEEPALIVE_PERCENT / 100;
-        self.timers
-            .set(Timer::KeepAlive(peer), self.node.mono() + time);
-    }
-
-    /// A NAT is to be kept open: a PBU, or an RO Setup, is said again (RFC 5555 section 4.3). The answer sets
-    /// the next time; where nothing is registered or set up any more, nobody needs the NAT.
-    pub(super) fn on_keepalive(&mut self, peer: IpAddr) {
-        if !matches!(self.node.reach.via(peer), Via::Nat { .. }) {
-            return;
-        }
-        let served = self.bindings.iter().find(|(_, entry)| {
-            entry.lma == peer && entry.state == State::Registered && entry.pending.is_none()
-        });
-        if let Some(mn_id) = served.map(|(mn_id, _)| mn_id.clone()) {
-            self.node.count("pmipv6.nat.keepalive");
-            self.send_pbu(&mn_id, UNCHANGED, self.initial_timeout(), 0);
-        }
-        let now = self.node.mono();
-        let ours = self.paths.iter().find(|(_, path)| {
-            path.peer == peer && path.controller.is_some() && path.state == PathState::Active
-        });
-        let left = |path: &super::state::Path| match path.until {
-            Some(until) => until.saturating_sub(now).as_secs().max(1),
-            None => u16::MAX.into(),
-        };
-        if let Some((id, left)) = ours.map(|(id, path)| (id, left(path))) {
-            self.node.count("pmipv6.nat.keepalive");
-            let lifetime = u16::try_from(left).unwrap_or(u16::MAX);
-            let _ = self.setup_again(id, lifetime, Owner::KeepAlive(id));
-        }
-    }
-
-    /// The answer to an RO Setup that kept a NAT open.
-    pub(super) fn on_kept_alive(&mut self, id: PathId, ack: &RoAck) {
-        if ack.status >= REFUSED {
-            let why = format!("peer MAG refused: {}", ro_status::name(ack.status));
-            return self.end_path(id, &why);
-        }
-        let Some(peer) = self.paths.get(id).map(|path| path.peer) else {
-            return;
-        };
-        if let Detected::Nat { keepalive_s } = self.node.reach.on_answer(peer, &ack.options) {
-            self.arm_keepalive(peer, keepalive_s);
-        }
     }
 }

@@ -37,6 +37,6 @@ pub(crate) use homes::Homes;
 pub(crate) use node::{Draft, Node};
 pub(crate) use order::{Clock, Order};
 pub(crate) use peers::Role;
-pub(crate) use reach::{Detected, sender, with_care_of};
+pub(crate) use reach::{Detected, says_nat, sender, with_care_of};
 pub(crate) use table::{HasEnds, PathId, PathTable};
 pub(crate) use timers::Timers;

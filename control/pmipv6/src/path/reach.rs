@@ -12,8 +12,8 @@
 //! ```
 //!
 //! HL-8, HL-28: the draft has no more to say than that IPv4 transport and NATs are possible. The node behind
-//! a NAT is the one that speaks first; a NAT in front of the node that is spoken to cannot be crossed
-//! before that node has spoken itself.
+//! a NAT is the one that speaks first (the LMA sees to it), and the one that keeps the NAT open; a NAT in front
+//! of the node that is spoken to cannot be crossed before that node has spoken itself.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
@@ -102,8 +102,10 @@ struct Known {
     via: Via,
     /// How its last message came: answers go that way.
     came: Via,
-    /// It says that there is a NAT before us.
-    behind_nat: bool,
+    /// It says that there is a NAT before us, which is to be kept open at this interval, seconds.
+    behind_nat: Option<u32>,
+    /// It is seen at another address than its own: there is a NAT before it.
+    hidden: bool,
     /// Whether the dataplane was told: what is only spoken to has no tunnel.
     programmed: bool,
     /// Timestamp of the newest PBU that said how it is reached: an older one changes nothing.
@@ -252,8 +254,9 @@ impl Reach {
         }
         let care_of = care_of.unwrap_or(*remote.ip());
         self.told(peer, care_of);
-        let behind_nat = known.is_some_and(|known| known.behind_nat);
-        let via = if care_of != *remote.ip() || behind_nat {
+        let hidden = care_of != *remote.ip();
+        let behind_nat = known.is_some_and(|known| known.behind_nat.is_some());
+        let via = if hidden || behind_nat {
             Via::Nat { local, remote }
         } else {
             let port = match came {
@@ -270,6 +273,7 @@ impl Reach {
         let changed = self.set(peer, via, newest);
         let known = self.known.get_mut(&peer)?;
         known.came = came;
+        known.hidden = hidden;
         let untold = !std::mem::replace(&mut known.programmed, true);
         (changed || untold).then_some(via)
     }
@@ -313,9 +317,11 @@ impl Reach {
         let Some(known) = self.known.get_mut(&peer) else {
             return Detected::Nothing;
         };
-        known.behind_nat = nat;
+        known.behind_nat = nat.then_some(keepalive_s);
         let via = match (known.via, nat) {
             (Via::Ipv6, _) => return Detected::Nothing,
+            // The NAT on the way is before the peer.
+            (Via::Nat { .. }, false) if known.hidden => return Detected::Nothing,
             (Via::Nat { .. }, true) => return Detected::Nat { keepalive_s },
             (Via::Ipv4 { local, remote, .. }, true) => Via::Nat {
                 local,
@@ -343,12 +349,27 @@ impl Reach {
         let (force_udp, refresh_time_s) = match self.via(peer) {
             Via::Ipv6 => return None,
             Via::Ipv4 { udp_data, .. } => (udp_data, NO_NAT),
-            Via::Nat { .. } => (false, self.config.nat_keepalive_s),
+            Via::Nat { .. } if self.nat_before(peer).is_some() => {
+                (false, self.config.nat_keepalive_s)
+            }
+            // The NAT on the way is before us.
+            Via::Nat { .. } => (false, NO_NAT),
         };
         Some(MobilityOption::NatDetection {
             force_udp,
             refresh_time_s,
         })
+    }
+
+    /// The NAT before a peer, by its address outside, where there is one.
+    pub(crate) fn nat_before(&self, peer: IpAddr) -> Option<Ipv4Addr> {
+        let known = self.known.get(&peer).filter(|known| known.hidden)?;
+        address_of(known.via)
+    }
+
+    /// How often the NAT before us, on the way to a peer, is to be kept open, seconds; none: there is none.
+    pub(crate) fn keepalive_s(&self, peer: IpAddr) -> Option<u32> {
+        self.known.get(&peer)?.behind_nat
     }
 
     /// A MAG's IPv4 care-of address, by its own word or its LMA's.
@@ -392,7 +413,8 @@ impl Reach {
         let known = Known {
             via,
             came: before.map_or(via, |known| known.came),
-            behind_nat: before.is_some_and(|known| known.behind_nat),
+            behind_nat: before.and_then(|known| known.behind_nat),
+            hidden: before.is_some_and(|known| known.hidden),
             programmed: before.is_some_and(|known| known.programmed),
             newest: newest.or(before.and_then(|known| known.newest)),
         };
@@ -429,6 +451,11 @@ pub(crate) fn with_care_of(
         options.insert(at + 1, MobilityOption::Ipv4CareOfAddress(address));
     }
     options
+}
+
+/// Whether an RO Trigger says that there is a NAT before the MAG that it names (option 31, HL-28).
+pub(crate) fn says_nat(options: &[MobilityOption]) -> bool {
+    nat_detection(options).is_some_and(|(_, refresh_time_s)| refresh_time_s != NO_NAT)
 }
 
 fn address_of(via: Via) -> Option<Ipv4Addr> {
@@ -584,6 +611,32 @@ mod tests {
             None
         );
         assert_eq!(reach.via(mag()), through);
+    }
+
+    #[test]
+    fn l_66_of_two_peers_the_one_behind_the_nat_is_told_of_it() {
+        let mut reach = reach();
+        // The MAG is seen at another address than its own.
+        reach.learn(mag(), from_port(1), Some(CARE_OF), None, false);
+        assert_eq!(reach.nat_before(mag()), Some(OUTSIDE));
+        let told = |reach: &Reach| {
+            let option = reach.nat_detection(mag());
+            nat_detection(&option.into_iter().collect::<Vec<_>>())
+        };
+        assert_eq!(told(&reach), Some((false, 110)));
+        // To our own RO Setup it answers that it sees no NAT before us: there is one still, before it.
+        let no_nat = [MobilityOption::NatDetection {
+            force_udp: false,
+            refresh_time_s: NO_NAT,
+        }];
+        assert_eq!(reach.on_answer(mag(), &no_nat), Detected::Nothing);
+        assert_eq!(reach.via(mag()), from_port(1));
+        assert_eq!(reach.keepalive_s(mag()), None, "not ours to keep open");
+        // It has come out from behind it.
+        let plain = from_port(NAT_PORT);
+        reach.learn(mag(), plain, Some(OUTSIDE), None, false);
+        assert_eq!(reach.nat_before(mag()), None);
+        assert_eq!(told(&reach), Some((false, NO_NAT)));
     }
 
     #[test]

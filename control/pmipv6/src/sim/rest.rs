@@ -135,7 +135,7 @@ impl Domain<'_> {
                 let (a, b) = (talk.source + 1, talk.destination + 1);
                 let kind = match talk.last? {
                     Fate::Lost(_) => ViolationKind::StillLosing,
-                    Fate::Delivered { localized: false } if !self.behind_nat(talk) => {
+                    Fate::Delivered { localized: false } if !self.must_stay_anchored(talk) => {
                         ViolationKind::NotLocalized
                     }
                     _ => return None,
@@ -144,11 +144,12 @@ impl Domain<'_> {
             })
     }
 
-    /// A MAG behind a NAT cannot be spoken to before it has spoken itself (HL-28).
-    fn behind_nat(&self, talk: &Talk) -> bool {
-        let ends = [talk.source, talk.destination].into_iter();
-        ends.filter_map(|end| self.mobiles[end].place)
-            .any(|mag| self.layout.behind_nat.contains(&mag))
+    /// Of two MAGs behind NATs neither can speak to the other first (HL-28).
+    fn must_stay_anchored(&self, talk: &Talk) -> bool {
+        let place = |end: MobileIndex| self.mobiles[end].place;
+        let behind = |end| place(end).is_some_and(|mag| self.layout.behind_nat.contains(&mag));
+        let apart = place(talk.source) != place(talk.destination);
+        apart && behind(talk.source) && behind(talk.destination)
     }
 
     /// Everybody has left and every lifetime is over: nothing may be left.

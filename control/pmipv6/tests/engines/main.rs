@@ -8,6 +8,7 @@ mod harness;
 mod heartbeat;
 mod lifetimes;
 mod messages;
+mod nat;
 mod network4;
 mod no_room;
 mod peer_lma;

@@ -18,15 +18,15 @@ use crate::single_lma::{attached, localized};
 /// Refresh time that says: no NAT.
 const NO_NAT: u32 = u32::MAX;
 /// What a NAT shows to the others.
-const OUTSIDE: &str = "192.0.2.200";
+pub(crate) const OUTSIDE: &str = "192.0.2.200";
 
-fn v4(text: &str) -> Ipv4Addr {
+pub(crate) fn v4(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
 }
 
 /// A node's address towards nodes of the other kind; MAGs have another one among themselves, and so have
 /// LMAs (L-64).
-fn towards_others(name: &str) -> Ipv4Addr {
+pub(crate) fn towards_others(name: &str) -> Ipv4Addr {
     let last = match name.split_at(3) {
         ("lma", digit) => digit.to_owned(),
         (_, digit) => format!("1{digit}"),
@@ -34,7 +34,7 @@ fn towards_others(name: &str) -> Ipv4Addr {
     v4(&format!("198.51.100.{last}"))
 }
 
-fn among_equals(name: &str) -> Ipv4Addr {
+pub(crate) fn among_equals(name: &str) -> Ipv4Addr {
     let [.., last] = towards_others(name).octets();
     Ipv4Addr::new(203, 0, 113, last)
 }
@@ -73,7 +73,7 @@ fn name_of(address: IpAddr) -> &'static str {
 }
 
 /// Two LMAs and four MAGs on IPv4 alone; what a NAT may show is among every node's peers' addresses.
-fn domain4(adjust: impl Fn(&str, &mut Ipv4Transport)) -> Domain {
+pub(crate) fn domain4(adjust: impl Fn(&str, &mut Ipv4Transport)) -> Domain {
     let made = |own: &str| {
         let mut transport = transport(own);
         adjust(own, &mut transport);
@@ -96,7 +96,7 @@ fn plain() -> Domain {
 }
 
 /// Who may be behind a NAT, as those see it that are spoken to: of these names, whatever the NAT shows.
-fn may_be_behind(names: &'static [&'static str]) -> impl Fn(&str, &mut Ipv4Transport) {
+pub(crate) fn may_be_behind(names: &'static [&'static str]) -> impl Fn(&str, &mut Ipv4Transport) {
     move |_, transport| {
         for name in names {
             let IpAddr::V6(behind) = address_of(name) else {
@@ -122,7 +122,7 @@ fn options(message: &Message) -> &[MobilityOption] {
 }
 
 /// `a > b PBU` with the port of the UDP datagram that carries it.
-fn with_ports(domain: &mut Domain) -> Vec<String> {
+pub(crate) fn with_ports(domain: &mut Domain) -> Vec<String> {
     let with_port = |sent: &Sent| {
         let port = match sent.via {
             Via::Ipv6 => "IPv6".to_owned(),
@@ -138,7 +138,7 @@ fn with_ports(domain: &mut Domain) -> Vec<String> {
 }
 
 /// How `name` reaches `peer`, as its dataplane was told.
-fn reach(domain: &Domain, name: &str, peer: &str) -> Via {
+pub(crate) fn reach(domain: &Domain, name: &str, peer: &str) -> Via {
     let told = domain
         .entries
         .iter()
@@ -162,7 +162,7 @@ fn ipv4(local: Ipv4Addr, remote: Ipv4Addr) -> Via {
     }
 }
 
-fn nat_port(via: Via) -> u16 {
+pub(crate) fn nat_port(via: Via) -> u16 {
     match via {
         Via::Nat { remote, .. } if *remote.ip() == v4(OUTSIDE) => remote.port(),
         other => panic!("{other:?} is not through the NAT"),
@@ -398,7 +398,7 @@ fn the_f_flag_is_refused_with_129_where_it_is_not_accepted() {
 }
 
 /// MAG1 is behind a NAT, towards LMAs and MAGs.
-fn mag1_behind() -> Domain {
+pub(crate) fn mag1_behind() -> Domain {
     let mut domain = domain4(may_be_behind(&["mag1"]));
     let outside = v4(OUTSIDE);
     domain.network4.put_behind(towards_others("mag1"), outside);
@@ -510,7 +510,7 @@ fn l_65_without_the_nat_the_node_goes_back_to_port_5436() {
 }
 
 /// MAG2 is behind a NAT towards the other MAGs only.
-fn mag2_behind() -> Domain {
+pub(crate) fn mag2_behind() -> Domain {
     let mut domain = domain4(|own, transport| {
         if own.starts_with("mag") {
             may_be_behind(&["mag2"])(own, transport);
