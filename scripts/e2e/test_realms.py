@@ -218,7 +218,18 @@ class Realms(WithLab):
         without, = [path for path in domain.lma.paths() if {path["source"], path["destination"]} == {
             f"{ONE}/32", f"{OTHER}/32"}]
         self.assertIn("realm", without["why"])
+        shown = domain.lma.crowflyctl("path", "show", ONE, OTHER).stdout
+        self.assertIn("RO messages name no realm", shown)
         self.said = without["why"]
+
+    def test_4_rfc_5844_the_default_router_answers_each_on_its_own_link(self):
+        seen = {end: self.host_side(end) for end in ("mn1", "mn2")}
+        lost = [self.mns[name].ping(ROUTER, 5, size=SIZE[REALM_OF[name]]).lost for name in seen]
+        sizes = self.sizes(seen)
+        for capture in seen.values():
+            capture.stop()
+        self.assertEqual([0, 0], lost)
+        self.assertEqual({name: {SIZE[REALM_OF[name]] + IP_ICMP} for name in seen}, sizes)
 
     def test_5_rfc_2473_icmp_errors_come_to_the_right_mn_and_network(self):
         self.mns["mn2"].execute("ip", "link", "set", INTERFACE, "mtu", 1500)

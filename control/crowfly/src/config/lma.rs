@@ -74,6 +74,10 @@ pub struct Realm {
     /// Default router of a pool, as `lma.ipv4_default_routers`.
     #[serde(default, deserialize_with = "unique_map")]
     pub ipv4_default_routers: BTreeMap<String, Ipv4Addr>,
+    /// Mobile nodes that `mobile_nodes` does not list are of it where their NAI has one of these behind its `@`
+    /// (RFC 4282 section 2.1).
+    #[serde(default)]
+    pub nai_realms: Vec<String>,
 }
 
 /// What MAGs are to DHCP clients.

@@ -111,6 +111,7 @@ fn lma_config(config: &Config, lma: &config::Lma) -> lma::Config {
         name: realm.name.clone(),
         ipv4_pools: realm.ipv4_pools.clone(),
         ipv4_default_routers: routers(&realm.ipv4_default_routers),
+        nai_realms: realm.nai_realms.clone(),
     };
     let peer = |peer: &config::PeerLma| lma::PeerLma {
         prefix: peer.prefix,

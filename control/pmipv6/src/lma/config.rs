@@ -85,6 +85,8 @@ pub struct Realm {
     pub ipv4_pools: Vec<Ipv4Net>,
     /// Default router of a pool, as [`Config::ipv4_default_routers`].
     pub ipv4_default_routers: BTreeMap<Ipv4Net, Ipv4Addr>,
+    /// MNs without a profile are of it where their NAI has one of these behind its `@` (RFC 4282 section 2.1).
+    pub nai_realms: Vec<String>,
 }
 
 /// A prefix and the LMA that anchors it.

@@ -70,6 +70,15 @@ impl LocalMobilityAnchor {
         })
     }
 
+    /// The realm that an MN is of by its NAI.
+    pub(super) fn realm_of_nai(&self, mn_id: &str) -> Option<String> {
+        let (_, of) = mn_id.rsplit_once('@')?;
+        let mut realms = self.config.realms.iter();
+        let names = |nai_realm: &String| nai_realm.eq_ignore_ascii_case(of);
+        let realm = realms.find(|realm| realm.nai_realms.iter().any(names))?;
+        Some(realm.name.clone())
+    }
+
     /// Whether nobody has an address, of a realm or of none.
     pub(super) fn is_free_ipv4(&self, realm: Option<Realm>, address: Ipv4Addr) -> bool {
         match realm {
@@ -88,11 +97,9 @@ impl LocalMobilityAnchor {
 
     /// The session that has a home, which is of the MN's realm if it is an IPv4 one.
     pub(super) fn session_at(&self, mn_id: &str, home: &IpNet) -> Option<BindingId> {
-        let profile = self.config.profiles.get(mn_id);
-        let realm = profile.and_then(|profile| profile.realm.as_deref());
-        match (home, realm) {
+        match (home, self.profile_of(mn_id).realm) {
             (IpNet::V4(hoa), Some(name)) => {
-                let realm = number(&self.config, name)?;
+                let realm = number(&self.config, &name)?;
                 let address = hoa.addr();
                 self.realm_homes.get(&RealmHome { realm, address }).copied()
             }

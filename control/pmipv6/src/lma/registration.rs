@@ -76,10 +76,13 @@ impl LocalMobilityAnchor {
         Ok((mn_id, profile))
     }
 
-    /// The policy profile of an MN; one that is not known by name has the default one.
+    /// The policy profile of an MN; one that is not known by name has the default one, in the realm of its NAI.
     pub(super) fn profile_of(&self, mn_id: &str) -> Profile {
-        let known = self.config.profiles.get(mn_id);
-        known.cloned().unwrap_or_default()
+        let known = self.config.profiles.get(mn_id).cloned();
+        known.unwrap_or_else(|| Profile {
+            realm: self.realm_of_nai(mn_id),
+            ..Profile::default()
+        })
     }
 
     /// Reads an update as its peer means it.

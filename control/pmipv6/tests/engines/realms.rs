@@ -7,7 +7,8 @@ use pmipv6::io::{
     Answer, AttachRequest, BindingView, Command, Entry, Event, Input, KeyPair, Output, Realm,
     RealmHome, RealmState, Refusal,
 };
-use pmipv6::lma::{self, Profile};
+use pmipv6::lma::{self, LocalMobilityAnchor, Profile};
+use pmipv6::mag::MobileAccessGateway;
 use pmipv6::path::Gre;
 use pmipv6::wire::Message;
 
@@ -238,6 +239,52 @@ fn rfc5845_3_a_handover_takes_address_and_realm_along() {
     ));
 }
 
+/// An LMA that has lost everything gets both bindings again with their extensions, and says other keys.
+#[test]
+fn rfc5845_3_an_lma_that_starts_anew_knows_both_again() {
+    let mut domain = domain();
+    attach(&mut domain, "mag1", BLUE, 1);
+    attach(&mut domain, "mag1", RED, 1);
+    let before = [1, 2].map(|realm| bound(&domain, in_realm(realm)).1);
+    let mut config = lma_config("lma1");
+    with_realms(&mut config);
+    domain.entries.clear();
+    domain.add("lma1", Box::new(LocalMobilityAnchor::new(config, 7_000)));
+    domain.seconds(3_000);
+    let after = [1, 2].map(|realm| bound(&domain, in_realm(realm)).1);
+    for (before, after) in before.into_iter().zip(after) {
+        assert_eq!(before.send, after.send, "the MAG keeps its own");
+        assert_ne!(before.receive, after.receive);
+    }
+    assert_eq!(keys_alone(&domain, "mag1"), mirrored(after[0]));
+    let Some((_, RealmState::Attached { keys, .. })) = told(&domain, "mag1").last().copied() else {
+        panic!("{:?}", told(&domain, "mag1"));
+    };
+    assert_eq!(keys, mirrored(after[1]));
+}
+
+#[test]
+fn rfc5845_3_a_mag_that_starts_anew_says_other_keys() {
+    let mut domain = domain();
+    attach(&mut domain, "mag1", BLUE, 1);
+    attach(&mut domain, "mag1", RED, 1);
+    let before = bound(&domain, in_realm(2)).1;
+    let mut config = mag_config("mag1");
+    config.gre = Gre::Optional;
+    domain.entries.clear();
+    domain.add("mag1", Box::new(MobileAccessGateway::new(config, 7_000)));
+    domain.seconds(1);
+    // Red comes first this time, and has the address alone.
+    attach(&mut domain, "mag1", RED, 1);
+    attach(&mut domain, "mag1", BLUE, 1);
+    let red = bound(&domain, in_realm(2)).1;
+    assert_ne!(red.send, before.send);
+    assert_eq!(red.receive, before.receive);
+    assert_eq!(keys_alone(&domain, "mag1"), mirrored(red));
+    assert_eq!(told(&domain, "mag1").len(), 1);
+    assert_eq!(domain.bindings("lma1").len(), 2);
+}
+
 #[test]
 fn rfc5845_3_within_a_realm_an_address_is_given_once() {
     let mut domain = domain();
@@ -252,6 +299,36 @@ fn rfc5845_3_within_a_realm_an_address_is_given_once() {
     domain.seconds(11);
     let refused = try_attach(&mut domain, "mag2", named).unwrap_err();
     assert_eq!(refused.status, Some(171));
+}
+
+#[test]
+fn rfc4282_2_1_an_mn_without_a_profile_is_of_the_realm_of_its_nai() {
+    let adjust = |lma: &mut lma::Config| {
+        with_realms(lma);
+        lma.profiles.remove(RED);
+        lma.profiles.insert(PLAIN.to_owned(), Profile::default());
+        lma.realms[1].nai_realms = vec!["Lma1".to_owned()];
+    };
+    let mut domain = domain_with(|mag| mag.gre = Gre::Optional, adjust);
+    for (mag, mn_id) in [("mag1", BLUE), ("mag1", RED), ("mag2", PLAIN)] {
+        attach(&mut domain, mag, mn_id, 1);
+    }
+    let realms: Vec<_> = domain
+        .bindings("lma1")
+        .into_iter()
+        .map(|view| view.realm)
+        .collect();
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        realms,
+        [named("blue"), named("red"), None],
+        "profiles say more"
+    );
+    // It is found again where its address is all that names it.
+    domain.entries.clear();
+    domain.seconds(3_000);
+    assert_eq!(told(&domain, "lma1"), []);
+    assert_eq!(domain.bindings("lma1").len(), 3);
 }
 
 #[test]

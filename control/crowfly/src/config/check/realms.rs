@@ -11,6 +11,8 @@ use super::{Check, Lma, Port, PortRole, is_name, root};
 
 /// Longest name of a realm.
 const MAX_NAME_BYTES: usize = 64;
+/// Longest realm of an NAI: a domain name (RFC 4282 section 2.1).
+const MAX_NAI_REALM_BYTES: usize = 253;
 
 impl Check<'_> {
     pub(super) fn realms(&mut self, lma: &Lma, path: &KeyPath) {
@@ -36,6 +38,24 @@ impl Check<'_> {
                 self.complain(path.key("name"), "another realm has this name");
             }
             self.realm_pools(lma, realm, &path);
+        }
+        self.nai_realms(lma, &path);
+    }
+
+    /// An NAI is of one realm.
+    fn nai_realms(&mut self, lma: &Lma, path: &KeyPath) {
+        let mut seen = BTreeSet::new();
+        for (index, realm) in lma.realms.iter().enumerate() {
+            let path = path.index(index).key("nai_realms");
+            for (index, nai_realm) in realm.nai_realms.iter().enumerate() {
+                if !is_name(nai_realm, MAX_NAI_REALM_BYTES) {
+                    let reason = "not the realm of an NAI, such as example.com";
+                    self.complain(path.index(index), reason);
+                }
+                if !seen.insert(nai_realm.to_ascii_lowercase()) {
+                    self.complain(path.index(index), "stands in a realm already");
+                }
+            }
         }
     }
 

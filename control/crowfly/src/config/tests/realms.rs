@@ -109,6 +109,23 @@ fn realms_are_named_as_they_are() {
 }
 
 #[test]
+fn rfc4282_an_nai_is_of_one_realm() {
+    let of = |realm: usize, names: Value| {
+        let pointer = format!("/lma/realms/{realm}/nai_realms");
+        with(realms(), &pointer, names)
+    };
+    parse(&of(0, json!(["blue.example", "corp.example"]))).unwrap();
+    let value = of(0, json!(["mn@blue.example"]));
+    refused(&value, "lma.realms[0].nai_realms[0]", "such as");
+    let value = with(
+        of(0, json!(["blue.example"])),
+        "/lma/realms/1/nai_realms",
+        json!(["red.example", "Blue.Example"]),
+    );
+    refused(&value, "lma.realms[1].nai_realms[1]", "already");
+}
+
+#[test]
 fn a_realm_has_one_network_port_with_an_ipv4_gateway() {
     let value = with(realms(), "/ports/1/gateway4", Value::Null);
     refused(&value, "ports[1].gateway4", "missing");
