@@ -17,10 +17,8 @@ use super::frame::{
     link_local, multicast_mac, open, solicited_node,
 };
 use super::icmp::{IcmpError, may_answer};
-use super::{
-    ALL_NODES, Action, ESP, HOP_LIMIT, MOBILITY_HEADER, ND_HOP_LIMIT, Net, access, transmit,
-    transmit_icmpv6,
-};
+use super::send::{transmit, transmit_icmpv6};
+use super::{ALL_NODES, Action, ESP, HOP_LIMIT, MOBILITY_HEADER, ND_HOP_LIMIT, Net, access};
 
 /// Next header of an IPv6 packet in a tunnel (RFC 2473 section 3).
 const IPV6: u8 = 41;

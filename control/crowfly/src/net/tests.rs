@@ -2,12 +2,15 @@
 
 mod transport4;
 
+use pmipv6::io::MacAddr;
 use proptest::prelude::*;
-use smoltcp::wire::{Icmpv6Packet, Ipv6Packet};
+use smoltcp::wire::{EthernetAddress, Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Packet, NdiscRepr};
 
 use super::*;
-use frame::{ipv6, open};
-use pmipv6::io::MacAddr;
+use frame::{
+    ETHERTYPE_IPV4, ETHERTYPE_IPV6, IPV6_LEN, build_ipv6, close, ipv6, open, solicited_node,
+};
+use ipnet::IpNet;
 
 pub(super) const ACCESS: u16 = 0;
 pub(super) const TRANSPORT: u16 = 1;

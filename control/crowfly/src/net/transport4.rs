@@ -312,7 +312,7 @@ impl Net {
         // Back to where it came from: whoever asks need not be a neighbour of the cache.
         if let Some(port) = self.port(envelope.port) {
             let back = envelope.reply_from(port.mac);
-            super::transmit(back, &packet, out);
+            super::send::transmit(back, &packet, out);
         }
     }
 
