@@ -74,6 +74,7 @@ FORMS = (
     form("GreOverIpv6", 6, {"gre/ipv6"}, gre=True),
     form("GreOverIpv4", 4, {"gre/ipv4"}, gre=True),
     form("GreInUdp", 4, {"udp 5437"}, BY_UDP, gre=True),
+    form("GreInUdpPastNat", 4, {"udp 4191", "gre/ipv4"}, HIDDEN, gre=True),
 )
 
 
