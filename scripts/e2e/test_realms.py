@@ -222,7 +222,7 @@ class Realms(WithLab):
         self.assertIn("RO messages name no realm", shown)
         self.said = without["why"]
 
-    def test_4_rfc_5844_the_default_router_answers_each_on_its_own_link(self):
+    def test_5_rfc_5844_the_default_router_answers_each_on_its_own_link(self):
         seen = {end: self.host_side(end) for end in ("mn1", "mn2")}
         lost = [self.mns[name].ping(ROUTER, 5, size=SIZE[REALM_OF[name]]).lost for name in seen]
         sizes = self.sizes(seen)
@@ -231,7 +231,7 @@ class Realms(WithLab):
         self.assertEqual([0, 0], lost)
         self.assertEqual({name: {SIZE[REALM_OF[name]] + IP_ICMP} for name in seen}, sizes)
 
-    def test_5_rfc_2473_icmp_errors_come_to_the_right_mn_and_network(self):
+    def test_6_rfc_2473_icmp_errors_come_to_the_right_mn_and_network(self):
         self.mns["mn2"].execute("ip", "link", "set", INTERFACE, "mtu", 1500)
         seen = {end: self.host_side(end) for end in ("blue", "red", "mn1", "mn2")}
         whole = TUNNEL_MTU_BYTES - IP_ICMP
@@ -247,7 +247,7 @@ class Realms(WithLab):
         self.assertGreater(rate, 1)
         self.said = f"{rate:.0f} Mbit/s of TCP"
 
-    def test_6_rfc_5845_a_handover_takes_the_address_along_and_leaves_the_other_alone(self):
+    def test_7_rfc_5845_a_handover_takes_the_address_along_and_leaves_the_other_alone(self):
         domain, mn2 = self.domain, self.mns["mn2"]
         domain.detach(self.mns["mn4"], domain.mag3)
         netns.unplug(domain.radio, "mn4")
@@ -270,7 +270,7 @@ class Realms(WithLab):
         self.assertEqual([f"{ONE}/32"], [binding["ipv4_hoa"] for binding in domain.mag1.bindings()])
         self.said = f"{red.lost} of {red.sent} lost, gap {1000 * red.longest_gap_s():.0f} ms"
 
-    def test_7_who_has_left_is_out_and_the_other_is_not(self):
+    def test_8_who_has_left_is_out_and_the_other_is_not(self):
         domain = self.domain
         domain.detach(self.mns["mn1"], domain.mag1)
         lost = self.mns["mn1"].ping(FAR, 5, wait_s=1)
