@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 use pmipv6::io::{Entry, Input, Protection, Via};
-use pmipv6::path::{Ipv4Peer, Ipv4Transport};
+use pmipv6::path::{Gre, Ipv4Peer, Ipv4Transport};
 use pmipv6::wire::message::{BindingUpdate, RoKind};
 use pmipv6::wire::options::{
-    alternate_care_of_address, ipv4_care_of_address, mag_ipv6_address, nat_detection,
+    alternate_care_of_address, gre_key, ipv4_care_of_address, mag_ipv6_address, nat_detection,
 };
 use pmipv6::wire::{Message, MobilityOption};
 
@@ -74,14 +74,25 @@ fn name_of(address: IpAddr) -> &'static str {
 
 /// Two LMAs and four MAGs on IPv4 alone; what a NAT may show is among every node's peers' addresses.
 pub(crate) fn domain4(adjust: impl Fn(&str, &mut Ipv4Transport)) -> Domain {
+    domain4_in(Gre::Off, adjust)
+}
+
+/// The same, every node with or without GRE.
+fn domain4_in(gre: Gre, adjust: impl Fn(&str, &mut Ipv4Transport)) -> Domain {
     let made = |own: &str| {
         let mut transport = transport(own);
         adjust(own, &mut transport);
         transport
     };
     let mut domain = domain_with(
-        |mag| mag.ipv4_transport = made(name_of(mag.address)),
-        |lma| lma.ipv4_transport = made(name_of(lma.address)),
+        |mag| {
+            mag.ipv4_transport = made(name_of(mag.address));
+            mag.gre = gre;
+        },
+        |lma| {
+            lma.ipv4_transport = made(name_of(lma.address));
+            lma.gre = gre;
+        },
     );
     for (node, name) in names().into_iter().filter(|(_, name)| *name != "stranger") {
         domain.network4.add(node, towards_others(name));
@@ -511,7 +522,11 @@ fn l_65_without_the_nat_the_node_goes_back_to_port_5436() {
 
 /// MAG2 is behind a NAT towards the other MAGs only.
 pub(crate) fn mag2_behind() -> Domain {
-    let mut domain = domain4(|own, transport| {
+    mag2_behind_in(Gre::Off)
+}
+
+fn mag2_behind_in(gre: Gre) -> Domain {
+    let mut domain = domain4_in(gre, |own, transport| {
         if own.starts_with("mag") {
             may_be_behind(&["mag2"])(own, transport);
         }
@@ -556,6 +571,31 @@ fn l_66_ls_11_a_nat_between_mags_is_detected_with_setup() {
     }
     let sends = domain.table("mag2").send;
     assert_eq!(sends, [((destination, source), address_of("mag1"))].into());
+}
+
+/// What is said again, past the NAT and to keep it open, is said with the key that it had (RFC 5845).
+#[test]
+fn hl_29_l_66_a_nat_between_mags_is_crossed_with_gre_keys() {
+    let mut domain = mag2_behind_in(Gre::Required);
+    localized(&mut domain);
+    domain.seconds(200);
+    let of = |kind: &str| -> Vec<_> {
+        let sent = domain
+            .trace
+            .iter()
+            .filter(|sent| line(sent).starts_with(kind));
+        sent.map(|sent| gre_key(options(&sent.message))).collect()
+    };
+    let (setups, acks) = (of("mag2 > mag1 Setup ("), of("mag1 > mag2 Setup Ack"));
+    assert!(setups.len() >= 3 && setups[0].is_some(), "{setups:?}");
+    assert!(setups.iter().all(|key| *key == setups[0]), "{setups:?}");
+    assert!(
+        acks[0].is_some() && acks.len() == setups.len() && acks.iter().all(|key| *key == acks[0]),
+        "{acks:?}"
+    );
+    for node in ["lma1", "mag1", "mag2"] {
+        assert_eq!(domain.states(node), ["active"], "{node}");
+    }
 }
 
 #[test]
