@@ -5,8 +5,9 @@ use ipnet::IpNet;
 
 use super::discard::Discard;
 use crate::wire::MobilityOption;
-use crate::wire::message::{Message, RoKind};
+use crate::wire::message::{Message, RoKind, RoRequest};
 use crate::wire::options;
+use crate::wire::ro::Endpoints;
 
 /// What a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,15 +67,31 @@ impl PeerAuthorization {
         }
     }
 
-    /// A MAG registers homes of its own alone. A message about a pair names two ends, of which one at
-    /// least is the sender's.
+    /// A MAG registers homes of its own alone, and who sets a path up speaks for one end of it. Any other message
+    /// about a pair names two ends, of which one at least is the sender's.
     fn may_name(&self, message: &Message) -> bool {
         let mine = |home: &IpNet| self.homes.iter().any(|of| of.contains(home));
         let named = homes(message.options());
         match message {
             Message::BindingUpdate(_) => named.iter().all(mine),
+            Message::RoRequest(request) if request.lifetime > 0 => match spoken_for(request) {
+                Some(end) => end.iter().all(mine),
+                None => named.is_empty() || named.iter().any(mine),
+            },
             _ => named.is_empty() || named.iter().any(mine),
         }
+    }
+}
+
+/// The homes of the end that the sender of a request serves: the destination's MAG and LMA send RO Setup and RO
+/// Init, the source's send RO Request and RO Trigger (draft sections 4.1, 4.2 and 7). None: either end, or nothing
+/// that can be meant.
+fn spoken_for(request: &RoRequest) -> Option<Vec<IpNet>> {
+    let ends = Endpoints::from_options(&request.options).ok()?;
+    match request.kind {
+        RoKind::Setup | RoKind::Init => Some(ends.destination.homes),
+        RoKind::Trigger | RoKind::Request => Some(ends.source.homes),
+        RoKind::Refresh | RoKind::Query => None,
     }
 }
 

@@ -569,9 +569,37 @@ fn l_74_a_peer_says_what_its_role_and_homes_allow() {
         says(MAG, &update(vec![own.clone(), foreign.clone()])),
         Err(Discard::Home)
     );
-    let pair = vec![own, foreign.clone()];
+    // The sender of RO Setup serves the destination: a path to a third MN's home is not its to set up.
+    let (to_own, from_own) = (
+        vec![foreign.clone(), own.clone()],
+        vec![own, foreign.clone()],
+    );
+    assert_eq!(says(MAG, &request(RoKind::Setup, to_own.clone())), Ok(()));
     assert_eq!(
-        says(MAG, &request(RoKind::Setup, pair)),
+        says(MAG, &request(RoKind::Setup, from_own.clone())),
+        Err(Discard::Home)
+    );
+    assert_eq!(
+        says(MAG, &request(RoKind::Request, from_own.clone())),
+        Ok(())
+    );
+    assert_eq!(
+        says(MAG, &request(RoKind::Request, to_own)),
+        Err(Discard::Home)
+    );
+    let ends_it = |mut message| {
+        if let Message::RoRequest(request) = &mut message {
+            request.lifetime = 0;
+        }
+        message
+    };
+    assert_eq!(
+        says(MAG, &ends_it(request(RoKind::Setup, from_own.clone()))),
+        Ok(()),
+        "either end may end a path"
+    );
+    assert_eq!(
+        says(MAG, &request(RoKind::Refresh, from_own)),
         Ok(()),
         "one end is its own"
     );
@@ -613,7 +641,7 @@ fn l_74_a_peer_says_what_its_role_and_homes_allow() {
         Err(Discard::WrongSource)
     );
     counted(&boundary, "esp.drop.role", 4);
-    counted(&boundary, "esp.drop.home", 2);
+    counted(&boundary, "esp.drop.home", 4);
 }
 
 #[test]
