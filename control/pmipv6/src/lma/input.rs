@@ -64,8 +64,7 @@ impl LocalMobilityAnchor {
                 }
             },
             Input::Applied(number) => self.node.applied(number),
-            // A binding that is not forwarded: its packets are counted drops, and the node has its alarm.
-            Input::NoRoom { .. } => self.node.count("pmipv6.update.no-room"),
+            Input::NoRoom { entry } => self.on_no_room(&entry),
             Input::PairTalks {
                 source,
                 destination,

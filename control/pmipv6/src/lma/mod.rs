@@ -19,6 +19,7 @@ mod input;
 mod localized;
 mod lookup;
 mod nat;
+mod no_room;
 mod output;
 mod realm;
 mod refresh;

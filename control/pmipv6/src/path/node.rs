@@ -13,6 +13,7 @@ use super::updates::Updates;
 use crate::io::{Answer, Entry, Event, Now, Output, Refusal, Token, UpdateNumber, Via};
 use crate::wire::iana::binding_error_status::UNRECOGNIZED_MH_TYPE;
 use crate::wire::message::{BindingError, RoAck, RoKind, RoRequest};
+use crate::wire::options::nai;
 use crate::wire::{Message, MobilityOption, WireError};
 
 /// First status that refuses.
@@ -309,6 +310,25 @@ impl<O: Copy> Node<O> {
                 (ack.status, ack.lifetime) = (status, 0);
             }
         }
+    }
+
+    /// The PBA that waits to tell `mag` of an MN becomes a refusal; whether there was one.
+    pub(crate) fn retract_binding_ack(&mut self, mag: IpAddr, mn_id: &str, status: u8) -> bool {
+        let mut any = false;
+        for deferred in self.updates.waiting_mut() {
+            if let Deferred::Output(Output::Send {
+                destination,
+                message: Message::BindingAck(ack),
+                ..
+            }) = deferred
+                && *destination == mag
+                && nai(&ack.options) == Some(mn_id)
+            {
+                (ack.status, ack.lifetime) = (status, 0);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Drops an event that waits; whether it did.

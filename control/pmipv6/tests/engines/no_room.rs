@@ -1,9 +1,9 @@
 //! L-35: a path that the workers' tables have no room for is refused with status 130.
 
 use ipnet::IpNet;
-use pmipv6::io::{Entry, Event};
+use pmipv6::io::{Command, Entry, Event};
 
-use crate::harness::{Domain, address, domain};
+use crate::harness::{Domain, address, attach_request, domain};
 use crate::single_lma::localized;
 
 /// From now on these updates of a MAG find no room.
@@ -15,6 +15,10 @@ fn full(domain: &mut Domain, mag: &'static str, which: fn(&Entry) -> bool) {
 
 fn is_receive(entry: &Entry) -> bool {
     matches!(entry, Entry::PathReceive { .. })
+}
+
+fn is_bind(entry: &Entry) -> bool {
+    matches!(entry, Entry::Bind { .. })
 }
 
 fn is_send(entry: &Entry) -> bool {
@@ -142,4 +146,55 @@ fn l_35_a_path_that_loses_its_room_ends_on_both_sides() {
     domain.input("mag2", pmipv6::io::Input::NoRoom { entry });
     domain.settle();
     assert!(domain.take_trace().is_empty());
+}
+
+/// RFC 6275 section 6.1.8: status 130, insufficient resources.
+#[test]
+fn rfc5213_5_3_no_room_for_a_home_is_a_refused_registration() {
+    let mut domain = domain();
+    domain.attach("mag1", "mn1@lma1", 1);
+    let before = domain.table("lma1").bound;
+    full(&mut domain, "lma1", is_bind);
+    let token = domain.command("mag2", Command::Attach(attach_request("mn3@lma1", 1)));
+    domain.settle();
+    let refused = domain
+        .reply(token)
+        .expect("an answer")
+        .as_ref()
+        .unwrap_err();
+    assert_eq!(refused.status, Some(130), "{refused:?}");
+    assert!(domain.bindings("mag2").is_empty());
+    assert_eq!(domain.bindings("lma1").len(), 1, "the other MN's");
+    assert_eq!(domain.table("lma1").bound, before);
+    let of_mn3 = |(at, event): &(std::net::IpAddr, Event)| {
+        *at == address("lma1")
+            && matches!(event, Event::Attach { mn_id, .. } | Event::Detach { mn_id, .. } if mn_id == "mn3@lma1")
+    };
+    assert!(!domain.events.iter().any(of_mn3), "{:?}", domain.events);
+    domain.no_room = None;
+    domain.attach("mag2", "mn3@lma1", 1);
+    assert_eq!(domain.bindings("lma1").len(), 2);
+}
+
+#[test]
+fn rfc5213_5_3_no_room_at_the_new_mag_ends_the_binding() {
+    let mut domain = domain();
+    domain.attach("mag1", "mn1@lma1", 1);
+    full(&mut domain, "lma1", is_bind);
+    let token = domain.command("mag2", Command::Attach(attach_request("mn1@lma1", 3)));
+    domain.settle();
+    let refused = domain
+        .reply(token)
+        .expect("an answer")
+        .as_ref()
+        .unwrap_err();
+    assert_eq!(refused.status, Some(130), "{refused:?}");
+    assert!(domain.bindings("lma1").is_empty() && domain.table("lma1").bound.is_empty());
+    let ended = |(at, event): &(std::net::IpAddr, Event)| {
+        *at == address("lma1")
+            && matches!(event, Event::Detach { reason, .. } if reason == "table full")
+    };
+    assert!(domain.events.iter().any(ended), "{:?}", domain.events);
+    let moved = |(_, event): &(_, Event)| matches!(event, Event::Handover { .. });
+    assert!(!domain.events.iter().any(moved), "{:?}", domain.events);
 }

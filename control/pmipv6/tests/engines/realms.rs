@@ -497,3 +497,23 @@ fn rfc5844_an_address_added_to_a_session_of_a_realm_is_of_the_realm() {
     assert_eq!(view.ipv4_hoa.unwrap().addr(), std::net::IpAddr::V4(ADDRESS));
     assert_eq!(bound(&domain, in_realm(2)).0, "mag2");
 }
+
+/// RFC 6275 section 6.1.8: status 130, insufficient resources.
+#[test]
+fn rfc5213_5_3_no_room_for_a_home_of_a_realm_is_a_refused_registration() {
+    let mut domain = domain();
+    attach(&mut domain, "mag1", BLUE, 1);
+    domain.no_room = Some(Box::new(|at, entry| {
+        let state = match entry {
+            Entry::Realm { state, .. } => Some(state),
+            _ => None,
+        };
+        at == address("lma1") && matches!(state, Some(RealmState::Bound { .. }))
+    }));
+    let refused = try_attach(&mut domain, "mag2", request(RED, 1)).unwrap_err();
+    assert_eq!(refused.status, Some(130), "{refused:?}");
+    assert_eq!(domain.bindings("lma1").len(), 1, "the other realm's");
+    domain.no_room = None;
+    attach(&mut domain, "mag2", RED, 1);
+    assert_eq!(domain.bindings("lma1").len(), 2);
+}
