@@ -13,41 +13,31 @@ const MAX_PUNTS_PER_TURN: usize = 256;
 const MAX_EVENTS_PER_TURN: usize = 256;
 
 impl Control {
+    /// Packets for the box itself, and those that need an answer from it. True: there may be more.
     pub(super) fn take_punts(&mut self) -> bool {
-        let now = self.clock.mono();
-        let mut more = false;
-        let mut about_tunnels = Vec::new();
+        let (now, net, actions) = (self.clock.mono(), &mut self.net, &mut self.actions);
+        let (mut about_tunnels, mut more) = (Vec::new(), false);
         for worker in self.program.fanout_mut().workers_mut() {
-            for taken in 0..=MAX_PUNTS_PER_TURN {
-                if taken == MAX_PUNTS_PER_TURN {
-                    more = true;
-                    break;
-                }
-                let Some(punt) = worker.handle.poll_punt() else {
-                    break;
-                };
-                let (port, frame) = (punt.port, punt.mbuf.data());
-                let first = self.actions.len();
-                let out = &mut self.actions;
+            let next = || worker.handle.poll_punt();
+            more |= take(MAX_PUNTS_PER_TURN, next, |punt| {
+                let (port, frame, first) = (punt.port, punt.mbuf.data(), actions.len());
                 match punt.reason {
                     PuntReason::IcmpError(error) => {
-                        if !self.net.other_user_error(now, port, frame, error, out) {
-                            self.net.user_error(now, port, frame, error, out);
+                        if !net.other_user_error(now, port, frame, error, actions) {
+                            net.user_error(now, port, frame, error, actions);
                         }
-                        realms::keep_within(punt.realm, &mut out[first..]);
+                        realms::keep_within(punt.realm, &mut actions[first..]);
                     }
                     PuntReason::TunnelError => {
-                        self.net.tunnel_error(now, port, frame, out);
-                        about_tunnels.extend(first..out.len());
+                        net.tunnel_error(now, port, frame, actions);
+                        about_tunnels.extend(first..actions.len());
                     }
                     PuntReason::Neighbour
                     | PuntReason::Signalling
                     | PuntReason::Dhcp
-                    | PuntReason::Local => {
-                        self.net.receive(now, port, frame, out);
-                    }
+                    | PuntReason::Local => net.receive(now, port, frame, actions),
                 }
-            }
+            });
         }
         self.drop_of_unknown_realm(about_tunnels);
         self.settle();
@@ -55,39 +45,28 @@ impl Control {
     }
 
     /// Facts, and updates that a worker had no room for: of those up to the applied one, all are heard of here.
+    /// True: there may be more.
     pub(super) fn take_events(&mut self) -> bool {
         let applied = self.program.fanout().applied();
-        let mut more = false;
-        let mut full = Vec::new();
+        let (inbox, mut full, mut more) = (&mut self.inbox, Vec::new(), false);
         for worker in self.program.fanout_mut().workers_mut() {
-            for taken in 0..=MAX_EVENTS_PER_TURN {
-                if taken == MAX_EVENTS_PER_TURN {
-                    more = true;
-                    break;
-                }
-                let Some(event) = worker.handle.poll_event() else {
-                    break;
-                };
-                match event {
-                    WorkerEvent::PairTalks {
-                        source,
-                        destination,
-                        realm,
-                        packets,
-                    } => {
-                        let packets = packets.into();
-                        self.inbox.push_back(Input::PairTalks {
-                            source,
-                            destination,
-                            realm: realm.map(of_engines),
-                            packets,
-                        });
-                    }
-                    WorkerEvent::TableFull { table, number } => full.push((table, number)),
-                    // The neighbour is being solicited already: a tunnel's remote address is tracked.
-                    WorkerEvent::TunnelUnresolved { .. } => {}
-                }
-            }
+            let next = || worker.handle.poll_event();
+            more |= take(MAX_EVENTS_PER_TURN, next, |event| match event {
+                WorkerEvent::PairTalks {
+                    source,
+                    destination,
+                    realm,
+                    packets,
+                } => inbox.push_back(Input::PairTalks {
+                    source,
+                    destination,
+                    realm: realm.map(of_engines),
+                    packets: packets.into(),
+                }),
+                WorkerEvent::TableFull { table, number } => full.push((table, number)),
+                // The neighbour is being solicited already: a tunnel's remote address is tracked.
+                WorkerEvent::TunnelUnresolved { .. } => {}
+            });
         }
         for (table, number) in full {
             self.refused_by_worker(table, number);
@@ -110,5 +89,30 @@ impl Control {
         if let Some(entry) = entry {
             self.inbox.push_back(Input::NoRoom { entry });
         }
+    }
+}
+
+/// Takes what comes next, so much of it at most; whether there may be more.
+fn take<T>(most: usize, mut next: impl FnMut() -> Option<T>, mut each: impl FnMut(T)) -> bool {
+    for _ in 0..most {
+        match next() {
+            Some(one) => each(one),
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_takes_its_share_and_says_whether_there_may_be_more() {
+        let (mut left, mut taken) = (0..5, Vec::new());
+        assert!(take(3, || left.next(), |one| taken.push(one)));
+        assert_eq!(taken, [0, 1, 2]);
+        assert!(!take(3, || left.next(), |one| taken.push(one)));
+        assert_eq!(taken, [0, 1, 2, 3, 4]);
     }
 }
