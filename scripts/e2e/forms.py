@@ -177,7 +177,7 @@ class Wire:
 def read_wire(path):
     """Tells the outer packets of a capture apart; signalling and neighbour discovery are left out."""
     words = [word for field in FIELDS for word in ("-e", field)]
-    said = run("tshark", "-r", path, "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-T", "fields",
+    said = run("tshark", "-n", "-r", path, "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-T", "fields",
                "-E", "separator=;", "-E", "aggregator=,", *words, limit_s=60).stdout
     carriers, fragments, longest, malformed = collections.Counter(), 0, 0, 0
     for line in said.splitlines():

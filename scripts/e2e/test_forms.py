@@ -14,7 +14,7 @@ from lab import exchange
 from lab.capture import Capture
 from lab.steps import user_packets
 
-TCP_BYTES = 400_000
+TCP_BYTES = 200_000
 DATAGRAM_BYTES, DATAGRAMS = 8_000, 3
 OVER, PAST = "over the LMA", "past the LMA"
 

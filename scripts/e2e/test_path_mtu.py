@@ -24,7 +24,7 @@ WAY_MTU_BYTES = 1300
 # Less than every IPv6 packet has to be able to be: the tunnel has to fragment (RFC 2473 section 7.1).
 TUNNEL_MTU_BYTES = {6: WAY_MTU_BYTES - 40, 4: WAY_MTU_BYTES - 20}
 IPV6_LEAST_BYTES = 1280
-TCP_BYTES = 400_000
+TCP_BYTES = 200_000
 FAR = ipaddress.IPv6Network("2001:db8:f1::/64")
 INSIDE, OUTSIDE = FAR[1], ipaddress.IPv6Address("2001:db8:f::fe")
 MAG1 = FAR[0x11]
