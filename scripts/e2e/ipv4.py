@@ -30,6 +30,11 @@ NAT_PORTS = range(30000, 40000)
 KEEPALIVE_S = 5
 
 
+def outside(number):
+    """Addresses of a NAT towards LMAs and MAGs, and among those of one kind."""
+    return {leg: f"{address[:-1]}{number}" for leg, address in OUTSIDE.items()}
+
+
 def last(name):
     """Last octet of a node's addresses."""
     return {"lma": 1, "lma2": 2, "mag1": 11, "mag2": 12, "mag3": 13}[name]
@@ -54,7 +59,7 @@ def over_ipv4(name, config, behind=(), **transport):
     for peer in (other for other in ADDRESS if other != name):
         row = {"peer": str(ADDRESS[peer]), "address": leg(peer, name, behind), "local": leg(name, peer, behind)}
         if peer in behind:
-            row["nat"] = list(OUTSIDE.values())
+            row["nat"] = list(outside(behind.index(peer)).values())
         rows.append(row)
     config["ipv4_transport"] = {"peers": rows, **transport}
 
@@ -149,20 +154,25 @@ def wrong_checksums(frames):
 
 
 class Nat:
-    """A namespace between a node and the core that gives the node's UDP flows random ports (nftables)."""
+    """A namespace between a node and the core that gives the node's UDP flows random ports (nftables); several NATs
+    have a number each, and addresses of their own."""
 
-    def __init__(self, lab, domain, node):
-        self.space = lab.namespace("nat")
-        core = domain.core
-        netns.bridge(core, "br1")
-        netns.plug(core, node, "br1")
-        for inside, outside, bridge in (("in", "natin", "br1"), ("out", "natout", "br0")):
-            netns.veth(self.space, inside, core, outside)
-            netns.plug(core, outside, bridge)
-            netns.silence(core, outside)
+    def __init__(self, lab, domain, node, number=0):
+        self.outside = outside(number)
+        mark = str(number or "")
+        self.space = lab.namespace(f"nat{mark}")
+        # Linux would answer ARP for its address inside on the outside too, where another node may still be.
+        netns.sysctl(self.space, "net.ipv4.conf.all.arp_ignore", 1)
+        core, hidden = domain.core, f"br{number + 1}"
+        netns.bridge(core, hidden)
+        netns.plug(core, node, hidden)
+        for inside, far, bridge in (("in", f"natin{mark}", hidden), ("out", f"natout{mark}", "br0")):
+            netns.veth(self.space, inside, core, far)
+            netns.plug(core, far, bridge)
+            netns.silence(core, far)
             netns.silence(self.space, inside)
         self.ip("addr", "add", f"{INSIDE_NAT}/24", "dev", "in")
-        for address in OUTSIDE.values():
+        for address in self.outside.values():
             self.ip("addr", "add", f"{address}/24", "dev", "out")
         netns.sysctl(self.space, "net.ipv4.ip_forward", 1)
         ports = f"{NAT_PORTS[0]}-{NAT_PORTS[-1]}"
