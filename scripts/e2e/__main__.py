@@ -41,7 +41,8 @@ class Lines(unittest.TestResult):
     def addSubTest(self, test, subtest, error):
         super().addSubTest(test, subtest, error)
         if error is not None:
-            self.line(subtest, False, (self.failures or self.errors)[-1][1])
+            known = self.failures if issubclass(error[0], test.failureException) else self.errors
+            self.line(subtest, False, known[-1][1])
 
 
 def in_order(cls):

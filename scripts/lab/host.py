@@ -30,8 +30,8 @@ class PingResult:
 
     @property
     def lost(self):
-        """Requests that have no reply."""
-        return self.sent - len(set(self.sequences))
+        """Requests that have no reply; one where ping could send none, for want of a route."""
+        return self.sent - len(set(self.sequences)) if self.sent else 1
 
     @property
     def median_ms(self):
