@@ -48,6 +48,18 @@ fn random_schedules_break_nothing() {
     }
 }
 
+/// Seeds that broke something once: a NAT before the MAG that had got RO Setup was kept open by nobody; and an RO
+/// Setup without a Timestamp took a path back to the MAG that the MN had left.
+const BROKE_ONCE: [u64; 8] = [865, 2101, 7242, 17_914, 18_483, 26_697, 27_429, 29_313];
+
+#[test]
+fn what_broke_once_stays_mended() {
+    for seed in BROKE_ONCE {
+        let outcome = Schedule::generate(seed).run(&engine, false);
+        assert!(outcome.violation.is_none(), "{}", report(seed));
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_run() {
     for seed in 0..5 {

@@ -510,3 +510,29 @@ fn hl_16_an_lma_that_does_not_follow_the_clock_of_the_other_is_noticed() {
     let two_clocks = |layout: &Layout| layout.lmas > 1 && layout.skew_max_us > 0;
     notices_among(two_clocks, FollowsNoClock::default, Role::Lma, &reasons);
 }
+
+/// Says nothing of the NAT before a MAG, so that the other LMA lets the wrong MAG speak first (HL-28).
+#[derive(Default)]
+struct HidesTheNat;
+impl Breakage for HidesTheNat {
+    fn output(&mut self, mut output: Output) -> Tampered {
+        if let Output::Send {
+            message: Message::RoRequest(request),
+            ..
+        } = &mut output
+            && request.kind == RoKind::Trigger
+        {
+            let says_nat = |o: &MobilityOption| matches!(o, MobilityOption::NatDetection { .. });
+            request.options.retain(|option| !says_nat(option));
+        }
+        Tampered::Pass(output)
+    }
+}
+
+#[test]
+fn l_65_ls_11_an_lma_that_says_nothing_of_the_nat_before_its_mag_is_noticed() {
+    let nats = |layout: &Layout| layout.lmas > 1 && !layout.behind_nat.is_empty();
+    // Of crossed triggers it believes that it had said so, and takes control beside the other.
+    let reasons = [ViolationKind::NotLocalized, ViolationKind::Controllers];
+    notices_among(nats, HidesTheNat::default, Role::Lma, &reasons);
+}

@@ -47,6 +47,7 @@ impl LocalMobilityAnchor {
             ends,
             role,
             found_in: None,
+            said_nat: false,
             remote_mag: None,
             remote_timestamp: None,
             own_timestamp: None,

@@ -107,6 +107,8 @@ pub(super) struct Path {
     pub(super) lifetime_s: u16,
     /// When the path ends; none: never, or not known yet.
     pub(super) until: Option<Duration>,
+    /// Our last RO Trigger said that there is a NAT before the MAG that it named (HL-28).
+    pub(super) said_nat: bool,
     /// Our RO Init or RO Trigger that waits for its acknowledgement.
     pub(super) request: Option<RequestId>,
     /// The RO Trigger that waits for ours.

@@ -74,9 +74,11 @@ impl LocalMobilityAnchor {
             options: self.trigger_options(&ends, mag, timestamp),
             owner: Owner::Trigger(id),
         };
+        let says_nat = self.is_behind_nat(&ends.source.homes);
         let request = self.node.ask(&self.config.localized_routing, number, draft);
         if let Some(path) = self.paths.get_mut(id) {
             path.own_timestamp = Some(timestamp);
+            path.said_nat = says_nat;
         }
         self.set_pending(id, request, lifetime);
     }
@@ -359,11 +361,9 @@ impl LocalMobilityAnchor {
         }
         let delegated = matches!(path.role, Role::Delegated { .. });
         let crossed = delegated && path.state == PathState::SettingUp && path.request.is_some();
-        // The LMA of the MAG behind a NAT is to control (HL-28), or else the one with the higher address.
-        let ours_stands = match (
-            order.behind_nat,
-            self.is_behind_nat(&path.ends.source.homes),
-        ) {
+        // By what both triggers said: the LMA of the MAG behind a NAT is to control (HL-28), or else the one with
+        // the higher address.
+        let ours_stands = match (order.behind_nat, path.said_nat) {
             (theirs, ours) if theirs != ours => theirs,
             _ => self.config.address < peer,
         };

@@ -8,6 +8,9 @@
 //! A NAT that forgot gives other ports, and only what comes out from behind it tells the peer of them. So the
 //! MAG behind the NAT is the one that speaks, whichever of the two had sent the first RO Setup of the path.
 //! What has no Timestamp is no new decision: it is that of a path that stands, or it is stale (HL-17).
+//!
+//! Data that leaves after the NAT forgot and before the next keepalive is dropped by the peer: a tunnel packet is
+//! no proof of who sent it, so a way is learnt from signalling alone (L-74, L-75). NATKATIMEOUT bounds that time.
 
 use std::net::IpAddr;
 use std::time::Duration;
