@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use ipnet::IpNet;
 
 use super::state::State;
-use crate::event::Event;
 use crate::stats::Counter;
 use crate::table::{HomeKind, LinkCopy, NONE, PairEntry, PairKey, PairKind, Prefix};
 use crate::tunnel::Refused;
@@ -69,10 +68,7 @@ impl State {
             Applied => Counter::UpdatesApplied,
             Nothing => Counter::UpdatesNothing,
             Outcome::Refused(table) => {
-                self.tell(Event::TableFull {
-                    table,
-                    number: numbered.number,
-                });
+                self.tell_refused(table, numbered.number);
                 Counter::UpdatesRefused
             }
         };

@@ -272,10 +272,14 @@ impl<P: Platform> Worker<P> {
         }
     }
 
-    /// Applies at most so many updates, and publishes the number of each. Whether there were any.
+    /// Applies at most so many updates, as long as a refusal could be told, and publishes the number of each.
+    /// Whether there were any.
     fn apply_updates(&mut self) -> bool {
         let mut any = false;
         for _ in 0..self.updates_per_iteration {
+            if !self.forwarder.state.can_refuse() {
+                break;
+            }
             let Ok(update) = self.updates.pop() else {
                 break;
             };

@@ -58,8 +58,29 @@ impl State {
         }
     }
 
-    /// Tells control a fact, or counts that it could not.
+    /// Tells control what traffic has shown, or counts that it could not: half of the ring is kept for
+    /// refusals.
     pub(crate) fn tell(&mut self, event: Event) {
+        let kept = self.events.buffer().capacity() / 2;
+        if self.events.slots() > kept {
+            self.push(event);
+        } else {
+            self.tally.add(Counter::EventsDropped, 1);
+        }
+    }
+
+    /// Whether control could be told of a refusal. If not, updates wait: it must hear of a refusal before the
+    /// update counts as applied, or it would promise a route that is not there.
+    pub(crate) fn can_refuse(&self) -> bool {
+        !self.events.is_full()
+    }
+
+    /// Tells control that an update was refused.
+    pub(crate) fn tell_refused(&mut self, table: &'static str, number: u64) {
+        self.push(Event::TableFull { table, number });
+    }
+
+    fn push(&mut self, event: Event) {
         let counter = match self.events.push(event) {
             Ok(()) => Counter::EventsSent,
             Err(_) => Counter::EventsDropped,

@@ -129,7 +129,7 @@ impl Node {
     }
 
     /// Applies updates, and checks that they are published as applied.
-    fn program(&mut self, updates: &[Update]) {
+    fn hand_over(&mut self, updates: &[Update]) {
         for update in updates {
             self.updates += 1;
             let numbered = Numbered {
@@ -138,6 +138,10 @@ impl Node {
             };
             self.handle.push(numbered).expect("room in the ring");
         }
+    }
+
+    fn program(&mut self, updates: &[Update]) {
+        self.hand_over(updates);
         while self.handle.applied() < self.updates {
             self.step();
         }

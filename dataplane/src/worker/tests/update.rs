@@ -213,3 +213,25 @@ fn a_full_ring_gives_the_update_back() {
     node.step();
     assert_eq!(node.handle.applied(), 3);
 }
+
+#[test]
+fn l_35_no_refusal_is_lost_to_a_full_ring_of_events() {
+    let mut settings = config(Role::Mag);
+    settings.events_ring = 2;
+    let mut node = Node::new(&settings);
+    let refused = [tunnel(8, LMA), tunnel(9, LMA), tunnel(10, LMA)];
+    node.hand_over(&refused);
+    node.step();
+    assert_eq!(node.handle.applied(), 2, "the third waits for room");
+    let told = |events: Vec<Event>| -> Vec<u64> {
+        let number = |event| match event {
+            Event::TableFull { number, .. } => number,
+            other => panic!("{other:?}"),
+        };
+        events.into_iter().map(number).collect()
+    };
+    assert_eq!(told(node.events()), [1, 2]);
+    node.step();
+    assert_eq!(node.handle.applied(), 3);
+    assert_eq!(told(node.events()), [3]);
+}
