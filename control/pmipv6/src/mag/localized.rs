@@ -247,7 +247,8 @@ impl MobileAccessGateway {
             return self.on_setup_delete(asked, &request, &order.ends, order.timestamp);
         }
         if self.setup_lacks_key(&request) {
-            return self.refuse_ro(asked, &request, ro_status::MODE_NOT_SUPPORTED);
+            let status = ro_status::MODE_NOT_SUPPORTED;
+            return self.refuse_setup(asked, &order, &request, status);
         }
         match self.check_setup(asked.peer, &order) {
             Ok(()) if self.is_kept_alive(asked, &request, &order) => {}
@@ -256,8 +257,26 @@ impl MobileAccessGateway {
             }
             Ok(()) => self.accept_setup(asked, &order, &request),
             Err(ro_status::MN_NOT_ATTACHED) if self.park(asked.peer, &request) => {}
-            Err(status) => self.refuse_ro(asked, &request, status),
+            Err(status) => self.refuse_setup(asked, &order, &request, status),
         }
+    }
+
+    /// What is refused by policy is a decision all the same: the far MN has moved, or its MAG has begun anew, and
+    /// what stands from before leads nowhere.
+    fn refuse_setup(&mut self, asked: Asked, order: &Order, request: &RoRequest, status: u8) {
+        let by_policy = matches!(
+            status,
+            ro_status::NOT_ALLOWED | ro_status::MODE_NOT_SUPPORTED
+        );
+        let overtaken = order.timestamp.is_some() && self.check_order(order).is_ok();
+        if let Some(id) = self
+            .paths
+            .find(&order.ends)
+            .filter(|_| by_policy && overtaken)
+        {
+            self.end_path(id, "a newer RO Setup was refused");
+        }
+        self.refuse_ro(asked, request, status);
     }
 
     fn accept_setup(&mut self, asked: Asked, order: &Order, request: &RoRequest) {

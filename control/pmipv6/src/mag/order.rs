@@ -105,7 +105,7 @@ impl MobileAccessGateway {
     }
 
     /// HL-17: what is not newer than what was last acted on is stale.
-    fn check_order(&self, order: &Order) -> Result<(), u8> {
+    pub(super) fn check_order(&self, order: &Order) -> Result<(), u8> {
         let Some(timestamp) = order.timestamp else {
             return Ok(());
         };

@@ -129,3 +129,27 @@ fn l_12_l_52_a_path_of_two_lmas_does_not_follow_its_mn_to_a_denied_mag() {
     domain.settle();
     assert!(domain.table("mag2").send.is_empty() && domain.table("mag3").has_no_path());
 }
+
+#[test]
+fn l_12_l_55_a_mag_that_refuses_the_new_mag_does_not_go_on_sending_to_the_old_one() {
+    let mut domain = domain_with(mag_denies("mag1", "mag3"), |_| {});
+    let (source, destination) = attached(&mut domain, "mn3@lma1");
+    domain.talk("lma1", host(&source), host(&destination));
+    assert!(!domain.table("mag1").send.is_empty(), "the path is up");
+    domain.attach("mag3", "mn3@lma1", 3);
+    domain.settle();
+    let sent = domain.take_trace();
+    assert!(
+        sent.contains(&"mag1 > mag3 Setup Ack status 128".to_owned()),
+        "{sent:?}"
+    );
+    assert!(
+        domain.table("mag1").send.is_empty(),
+        "{:?}",
+        domain.table("mag1").send
+    );
+    domain.seconds(12);
+    for node in ["mag1", "mag2", "mag3"] {
+        assert!(domain.table(node).has_no_path(), "{node}");
+    }
+}
