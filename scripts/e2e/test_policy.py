@@ -80,8 +80,12 @@ class Policy(WithDomain):
         wait_for("the path", self.active)
         self.end()
 
-    def test_l_12_a_denied_prefix_keeps_the_pair_with_the_lma(self):
+    def test_l_12_a_denied_prefix_ends_the_path_and_keeps_the_pair_with_the_lma(self):
+        time.sleep(1.1)
+        self.talk()
+        wait_for("the path", self.active)
         self.policy(denied=[str(self.two)])
+        wait_for("no path anywhere", lambda: not self.active(), 5)
         self.refused("policy")
         self.policy(denied=[])
 

@@ -60,7 +60,8 @@ pub struct LocalizedRouting {
     /// Nothing to or from these is localized.
     #[schemars(with = "Vec<PrefixSchema>")]
     pub denied: Vec<IpNet>,
-    /// No path ends at these MAGs or is shared with these LMAs, by the addresses that name them.
+    /// No path ends at these MAGs or is shared with these LMAs, by the addresses that name them. An LMA that hands
+    /// control to another knows only its own MN's MAG.
     pub denied_peers: Vec<PeerPrefix>,
     /// When a pair counts as talking.
     pub detect: Detect,

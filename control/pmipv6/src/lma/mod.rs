@@ -21,6 +21,7 @@ mod lookup;
 mod nat;
 mod no_room;
 mod output;
+mod policy;
 mod realm;
 mod refresh;
 mod registration;
@@ -78,6 +79,8 @@ pub struct LocalMobilityAnchor {
     /// Homes that have moved, and the far ends whose packets are accepted from the previous MAG (HL-34).
     hand_backs: BTreeMap<IpNet, Vec<IpNet>>,
     started: bool,
+    /// Paths are to be held against the new policy.
+    policy_changed: bool,
     /// Sessions by their MAG.
     by_mag: BTreeMap<IpAddr, BTreeSet<BindingId>>,
     /// PBUs that wait for the de-registration of this session.
@@ -126,6 +129,7 @@ impl LocalMobilityAnchor {
             clock: Clock::default(),
             hand_backs: BTreeMap::new(),
             started: false,
+            policy_changed: false,
             by_mag: BTreeMap::new(),
             awaited: BTreeMap::new(),
             gre_keys: KeysInUse::default(),
@@ -142,12 +146,16 @@ impl Engine for LocalMobilityAnchor {
     fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         self.node.begin(now);
         self.start();
+        self.apply_policy();
         self.on_input(input);
         self.run_timers();
         self.node.drain(out);
     }
 
     fn next_deadline(&self) -> Option<Duration> {
+        if self.policy_changed {
+            return Some(Duration::ZERO);
+        }
         let heartbeat = &self.config.heartbeat;
         let announces = heartbeat.restart_counter.is_some() && !heartbeat.announce_to.is_empty();
         if !self.started && (announces || !self.config.peer_lmas.is_empty()) {
@@ -185,6 +193,7 @@ impl Engine for LocalMobilityAnchor {
         // Pairs that were refused under the old settings get another try under the new ones.
         self.hold_off = HoldOff::new(settings);
         self.config.localized_routing = settings.clone();
+        self.policy_changed = true;
         true
     }
 }

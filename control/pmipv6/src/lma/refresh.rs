@@ -14,7 +14,7 @@ impl LocalMobilityAnchor {
     pub(super) fn on_refresh(&mut self, asked: Asked, request: &RoRequest) {
         let (status, lifetime) = match self.check_refresh(asked.peer, request) {
             Ok(id) if request.lifetime == 0 => {
-                self.hold_after_removal(id);
+                self.hold_after_removal(id, "removed");
                 self.take_down(id, "removed", true);
                 (ro_status::SUCCESS, 0)
             }
@@ -95,12 +95,12 @@ impl LocalMobilityAnchor {
     }
 
     /// A path that was removed on purpose does not come back with the next packet.
-    pub(super) fn hold_after_removal(&mut self, id: PathId) {
+    pub(super) fn hold_after_removal(&mut self, id: PathId, why: &str) {
         if let Some(path) = self.paths.get(id) {
             let (source, destination) = path.ends.shown();
             let now = self.node.mono();
             self.hold_off
-                .refuse(now, source, destination, "removed".to_owned());
+                .refuse(now, source, destination, why.to_owned());
         }
     }
 

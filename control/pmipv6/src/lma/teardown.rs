@@ -143,7 +143,7 @@ impl LocalMobilityAnchor {
             let text = format!("There is no path between {source} and {destination}.");
             return self.node.refuse(token, None, "no-such-path", text);
         };
-        self.hold_after_removal(id);
+        self.hold_after_removal(id, "removed");
         self.take_down(id, "removed", true);
         self.node.reply(token, Ok(Answer::PathRemoved));
     }

@@ -19,6 +19,7 @@ mod localized;
 mod no_room;
 mod order;
 mod output;
+mod policy;
 mod realm;
 mod refresh;
 mod registration;
@@ -74,6 +75,8 @@ pub struct MobileAccessGateway {
     hand_backs: BTreeMap<IpNet, Vec<IpNet>>,
     shutting_down: bool,
     started: bool,
+    /// Paths are to be held against the new policy.
+    policy_changed: bool,
     heartbeats: Heartbeats,
     /// The last BRI of each LMA, the status of its BRA, and when that was.
     answered_revocations: BTreeMap<IpAddr, (BindingRevocation, u8, Duration)>,
@@ -104,6 +107,7 @@ impl MobileAccessGateway {
             hand_backs: BTreeMap::new(),
             shutting_down: false,
             started: false,
+            policy_changed: false,
             answered_revocations: BTreeMap::new(),
             gre_keys: KeysInUse::default(),
             switched: BTreeSet::new(),
@@ -120,12 +124,16 @@ impl Engine for MobileAccessGateway {
     fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
         self.node.begin(now);
         self.start();
+        self.apply_policy();
         self.on_input(input);
         self.run_timers();
         self.node.drain(out);
     }
 
     fn next_deadline(&self) -> Option<Duration> {
+        if self.policy_changed {
+            return Some(Duration::ZERO);
+        }
         let heartbeat = &self.config.heartbeat;
         if !self.started && heartbeat.restart_counter.is_some() && !heartbeat.announce_to.is_empty()
         {
@@ -165,6 +173,7 @@ impl Engine for MobileAccessGateway {
         // Pairs that were refused under the old settings get another try under the new ones.
         self.hold_off = HoldOff::new(settings);
         self.config.localized_routing = settings.clone();
+        self.policy_changed = true;
         true
     }
 }

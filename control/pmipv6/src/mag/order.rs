@@ -79,7 +79,7 @@ impl MobileAccessGateway {
         self.check_room(order)
     }
 
-    fn check_policy(&self, ends: &Ends) -> Result<(), u8> {
+    pub(super) fn check_policy(&self, ends: &Ends) -> Result<(), u8> {
         let policy = &self.config.localized_routing;
         let mut homes = ends.source.homes.iter().chain(&ends.destination.homes);
         if !policy.enabled || homes.any(|home| policy.denies(home)) {

@@ -48,7 +48,8 @@ pub struct Config {
     pub mag_requested: bool,
     /// Nothing to or from these is localized.
     pub denied: Vec<IpNet>,
-    /// No path ends at these MAGs or is shared with these LMAs, by the addresses that name them.
+    /// No path ends at these MAGs or is shared with these LMAs, by the addresses that name them. An LMA that hands
+    /// control to another knows only its own MN's MAG.
     pub denied_peers: Vec<IpNet>,
     /// MAG: how long packets for an MN that has left are handed back to its LMA, seconds; LMA: how
     /// long they are accepted from there (HL-34). 0 turns it off.

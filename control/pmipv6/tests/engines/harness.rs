@@ -259,6 +259,13 @@ impl Domain {
         self.nodes[&address(name)].engine.as_ref()
     }
 
+    /// Gives a node other settings, as a configuration that is read again does.
+    pub(crate) fn reconfigure(&mut self, name: &str, settings: &path::Config) {
+        let node = self.nodes.get_mut(&address(name)).expect("a node");
+        assert!(node.engine.set_localized_routing(settings));
+        self.pass(Duration::ZERO);
+    }
+
     /// Hands one input to a node and deals with what comes out, at the same instant.
     pub(crate) fn input(&mut self, name: &str, input: Input) {
         self.input_at(address(name), input);

@@ -2,7 +2,7 @@
 //! stay on the anchor's path, whoever triggers, and also after a handover.
 
 use ipnet::IpNet;
-use pmipv6::{lma, mag};
+use pmipv6::{lma, mag, path};
 
 use crate::harness::*;
 
@@ -152,4 +152,75 @@ fn l_12_l_55_a_mag_that_refuses_the_new_mag_does_not_go_on_sending_to_the_old_on
     for node in ["mag1", "mag2", "mag3"] {
         assert!(domain.table(node).has_no_path(), "{node}");
     }
+}
+
+/// What an operator may change under a path of MN1 at MAG1.
+fn changes() -> [path::Config; 4] {
+    let with = |change: fn(&mut path::Config)| {
+        let mut settings = path::Config::default();
+        change(&mut settings);
+        settings
+    };
+    [
+        with(|settings| settings.enabled = false),
+        with(|settings| settings.denied = vec![net("2001:db8:1::/48")]),
+        with(|settings| settings.denied_peers = deny("mag1")),
+        with(|settings| settings.denied_peers = deny("mag2")),
+    ]
+}
+
+#[test]
+fn l_12_a_path_that_policy_forbids_from_now_on_ends() {
+    for other in ["mn3@lma1", "mn2@lma2"] {
+        for settings in changes() {
+            let mut domain = domain();
+            let (source, destination) = attached(&mut domain, other);
+            domain.talk("lma1", host(&source), host(&destination));
+            assert!(!domain.table("mag1").send.is_empty(), "the path is up");
+            let controller = if other == "mn2@lma2" { "lma2" } else { "lma1" };
+            domain.reconfigure(controller, &settings);
+            domain.seconds(12);
+            for mag in ["mag1", "mag2"] {
+                assert!(domain.table(mag).has_no_path(), "{mag}: {settings:?}");
+            }
+            // At two LMAs the other one may control it the other way round, and knows its MAG alone.
+            if controller == "lma1" {
+                domain.talk("lma1", host(&destination), host(&source));
+                assert!(domain.table("mag1").has_no_path(), "{settings:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn l_12_a_mag_ends_what_its_own_policy_forbids_from_now_on() {
+    let [off, denied, _, denied_peer] = changes();
+    for settings in [off, denied, denied_peer] {
+        let mut domain = domain();
+        let (source, destination) = attached(&mut domain, "mn3@lma1");
+        domain.talk("lma1", host(&source), host(&destination));
+        domain.reconfigure("mag1", &settings);
+        domain.seconds(12);
+        for mag in ["mag1", "mag2"] {
+            assert!(domain.table(mag).has_no_path(), "{mag}: {settings:?}");
+        }
+    }
+}
+
+#[test]
+fn l_12_what_policy_still_allows_stays() {
+    let mut domain = domain();
+    let (source, destination) = attached(&mut domain, "mn2@lma2");
+    domain.talk("lma1", host(&source), host(&destination));
+    let settings = path::Config {
+        denied: vec![net("2001:db8:99::/48")],
+        denied_peers: deny("mag3"),
+        ..path::Config::default()
+    };
+    domain.take_trace();
+    for node in ["lma1", "lma2", "mag1", "mag2"] {
+        domain.reconfigure(node, &settings);
+    }
+    assert!(domain.take_trace().is_empty());
+    assert!(!domain.table("mag1").send.is_empty() && !domain.table("mag2").send.is_empty());
 }

@@ -1,0 +1,40 @@
+//! Policy that changes while paths stand: those that it forbids now end (draft section 8: the LMA enforces).
+
+use super::LocalMobilityAnchor;
+use super::state::Path;
+use crate::path::PathId;
+
+impl LocalMobilityAnchor {
+    /// With the first input after a change.
+    pub(super) fn apply_policy(&mut self) {
+        if !std::mem::take(&mut self.policy_changed) {
+            return;
+        }
+        let forbidden = |(id, path): (PathId, &Path)| (!self.is_allowed(path)).then_some(id);
+        let ids: Vec<PathId> = self.paths.iter().filter_map(forbidden).collect();
+        for id in ids {
+            self.hold_after_removal(id, "policy");
+            self.take_down(id, "policy", true);
+        }
+    }
+
+    fn is_allowed(&self, path: &Path) -> bool {
+        let policy = &self.config.localized_routing;
+        let peers = [path.remote_mag, Self::peer_of(path.role)];
+        let homes = path
+            .ends
+            .source
+            .homes
+            .iter()
+            .chain(&path.ends.destination.homes);
+        policy.enabled
+            && !peers
+                .into_iter()
+                .flatten()
+                .any(|peer| policy.denies_peer(peer))
+            && homes.clone().all(|home| !policy.denies(home))
+            && homes
+                .filter_map(|home| self.registered(home))
+                .all(|entry| !policy.denies_peer(entry.proxy_coa))
+    }
+}
