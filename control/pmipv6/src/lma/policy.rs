@@ -1,7 +1,9 @@
 //! Policy that changes while paths stand: those that it forbids now end (draft section 8: the LMA enforces).
 
+use ipnet::IpNet;
+
 use super::LocalMobilityAnchor;
-use super::state::Path;
+use super::state::{BindingCacheEntry, Path};
 use crate::path::PathId;
 
 impl LocalMobilityAnchor {
@@ -21,20 +23,27 @@ impl LocalMobilityAnchor {
     fn is_allowed(&self, path: &Path) -> bool {
         let policy = &self.config.localized_routing;
         let peers = [path.remote_mag, Self::peer_of(path.role)];
-        let homes = path
-            .ends
-            .source
-            .homes
-            .iter()
-            .chain(&path.ends.destination.homes);
         policy.enabled
             && !peers
                 .into_iter()
                 .flatten()
                 .any(|peer| policy.denies_peer(peer))
-            && homes.clone().all(|home| !policy.denies(home))
-            && homes
-                .filter_map(|home| self.registered(home))
+            && homes_of(path).all(|home| !policy.denies(home))
+            && self
+                .entries_of(path)
                 .all(|entry| !policy.denies_peer(entry.proxy_coa))
     }
+
+    /// The bindings of ours that a path is for.
+    pub(super) fn entries_of<'a>(
+        &'a self,
+        path: &'a Path,
+    ) -> impl Iterator<Item = &'a BindingCacheEntry> {
+        homes_of(path).filter_map(|home| self.registered(home))
+    }
+}
+
+fn homes_of(path: &Path) -> impl Iterator<Item = &IpNet> {
+    let ends = &path.ends;
+    ends.source.homes.iter().chain(&ends.destination.homes)
 }

@@ -48,15 +48,7 @@ impl LocalMobilityAnchor {
         let Some(path) = self.paths.get(id) else {
             return false;
         };
-        let homes = path
-            .ends
-            .source
-            .homes
-            .iter()
-            .chain(&path.ends.destination.homes);
-        homes
-            .filter_map(|home| self.registered(home))
-            .any(|entry| entry.proxy_coa == mag)
+        self.entries_of(path).any(|entry| entry.proxy_coa == mag)
     }
 
     fn extend(&mut self, id: PathId, asked_s: u16) -> u16 {
