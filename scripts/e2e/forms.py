@@ -106,6 +106,11 @@ def attach_unaided(domain, mn, mag, router=ROUTER):
     return {"ipv6": domain.home(mn)[0], "ipv4": home}
 
 
+def attach_both_unaided(domain):
+    """MN1 at MAG1 and MN2 at MAG2; the addresses of each."""
+    return [attach_unaided(domain, mn, mag) for mn, mag in ((domain.mn1, domain.mag1), (domain.mn2, domain.mag2))]
+
+
 def found_ipv4(answer):
     """The IPv4 home address in crowflyctl's answer to `mn attach`."""
     match = re.search(r"\"(10\.1\.\d+\.\d+)(?:/\d+)?\"", json.dumps(answer))

@@ -7,7 +7,7 @@ says that every frame between the nodes has the form, and none is larger than th
 """
 
 from e2e.case import WithDomain
-from e2e.forms import (FORMS, HIDDEN, LINK_MTU_BYTES, NODES, attach_unaided, forget_paths, join_taps, localize, ping,
+from e2e.forms import (FORMS, HIDDEN, LINK_MTU_BYTES, NODES, attach_both_unaided, forget_paths, join_taps, localize, ping,
                        read_wire, total)
 from e2e.ipv4 import Nat
 from lab import exchange
@@ -34,7 +34,7 @@ class Story(WithDomain):
         if cls.form.how == HIDDEN:
             cls.nat = Nat(cls.lab, domain, "mag2")
         cls.capture = Capture(cls.lab, domain.core, "mag1", "mag1-wire", "ip or ip6")
-        homes = [attach_unaided(domain, mn, mag) for mn, mag in ((domain.mn1, domain.mag1), (domain.mn2, domain.mag2))]
+        homes = attach_both_unaided(domain)
         cls.pairs = {inner: (homes[0][inner], homes[1][inner]) for inner in ("ipv6", "ipv4")}
 
     def over_the_lma(self):

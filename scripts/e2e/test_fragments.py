@@ -16,8 +16,8 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.packet import Raw
 
 from e2e.case import WithDomain
-from e2e.forms import (LINK_MTU_BYTES, NODES, PATH_LIFETIME_S, attach_unaided, forget_paths, join_taps, on_taps, ping,
-                       total)
+from e2e.forms import (LINK_MTU_BYTES, NODES, PATH_LIFETIME_S, attach_both_unaided, forget_paths, join_taps, on_taps,
+                       ping, total)
 from e2e.ipv4_homes import POOL
 from lab import netns
 from lab.domain import ADDRESS, NETWORK_SIDE
@@ -101,7 +101,7 @@ class Fragments(WithDomain):
         super().setUpClass()
         domain = cls.domain
         join_taps(domain)
-        homes = [attach_unaided(domain, mn, mag) for mn, mag in ((domain.mn1, domain.mag1), (domain.mn2, domain.mag2))]
+        homes = attach_both_unaided(domain)
         cls.here, cls.there = homes[0], homes[1]
         cls.random = random.Random(SEED)
         cls.number = 0

@@ -10,7 +10,7 @@ from scapy.packet import Raw
 
 from e2e import ipv4
 from e2e.case import WithDomain
-from e2e.forms import (LINK_MTU_BYTES, NODES, PATH_LIFETIME_S, attach_unaided, forget_paths, join_taps, localize,
+from e2e.forms import (LINK_MTU_BYTES, NODES, PATH_LIFETIME_S, attach_both_unaided, forget_paths, join_taps, localize,
                        on_taps, ping, read_wire, total)
 from e2e.ipv4_homes import POOL
 from lab import exchange, netns
@@ -90,7 +90,7 @@ class Story(WithDomain):
         join_taps(domain)
         cls.router = Router(cls.lab, domain)
         cls.capture = Capture(cls.lab, domain.core, "rtout", "router-wire", "ip or ip6")
-        homes = [attach_unaided(domain, mn, mag) for mn, mag in ((domain.mn1, domain.mag1), (domain.mn2, domain.mag2))]
+        homes = attach_both_unaided(domain)
         cls.pairs = {inner: (homes[0][inner], homes[1][inner]) for inner in ("ipv6", "ipv4")}
 
     def known(self, node, peer):

@@ -80,7 +80,7 @@ impl LocalMobilityAnchor {
         there: IpNet,
     ) -> Result<Plan, (&'static str, &'static str)> {
         let policy = &self.config.localized_routing;
-        if !policy.enabled || policy.denies(&home) || policy.denies(&there) {
+        if !policy.allows([home, there].iter()) {
             return Err(("pmipv6.lr.policy", "policy"));
         }
         if self.paths.len() >= policy.max_paths {

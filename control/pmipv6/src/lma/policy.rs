@@ -23,12 +23,11 @@ impl LocalMobilityAnchor {
     fn is_allowed(&self, path: &Path) -> bool {
         let policy = &self.config.localized_routing;
         let peers = [path.remote_mag, Self::peer_of(path.role)];
-        policy.enabled
+        policy.allows(homes_of(path))
             && !peers
                 .into_iter()
                 .flatten()
                 .any(|peer| policy.denies_peer(peer))
-            && homes_of(path).all(|home| !policy.denies(home))
             && self
                 .entries_of(path)
                 .all(|entry| !policy.denies_peer(entry.proxy_coa))

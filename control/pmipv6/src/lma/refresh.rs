@@ -86,16 +86,6 @@ impl LocalMobilityAnchor {
         self.forget_path(id);
     }
 
-    /// A path that was removed on purpose does not come back with the next packet.
-    pub(super) fn hold_after_removal(&mut self, id: PathId, why: &str) {
-        if let Some(path) = self.paths.get(id) {
-            let (source, destination) = path.ends.shown();
-            let now = self.node.mono();
-            self.hold_off
-                .refuse(now, source, destination, why.to_owned());
-        }
-    }
-
     pub(super) fn peer_of(role: Role) -> Option<IpAddr> {
         match role {
             Role::Single => None,

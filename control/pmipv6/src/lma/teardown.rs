@@ -52,6 +52,16 @@ impl LocalMobilityAnchor {
         self.forget_path(id);
     }
 
+    /// A path that was removed on purpose does not come back with the next packet.
+    pub(super) fn hold_after_removal(&mut self, id: PathId, why: &str) {
+        if let Some(path) = self.paths.get(id) {
+            let (source, destination) = path.ends.shown();
+            let now = self.node.mono();
+            self.hold_off
+                .refuse(now, source, destination, why.to_owned());
+        }
+    }
+
     /// One MAG that holds the path and will tell the other: the destination's, or else the source's.
     fn mag_to_tell(&self, id: PathId) -> Option<IpAddr> {
         let path = self.paths.get(id)?;

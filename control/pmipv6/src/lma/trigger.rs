@@ -242,7 +242,7 @@ impl LocalMobilityAnchor {
 
     fn take_control(&mut self, asked: Asked, order: Order) -> Result<(), u8> {
         let ends = self.resolve_destination(&order.ends)?;
-        let policy = self.config.localized_routing.clone();
+        let policy = &self.config.localized_routing;
         if policy.denies_peer(asked.peer) || policy.denies_peer(order.mag) {
             return Err(ro_status::NOT_ALLOWED);
         }
@@ -327,12 +327,8 @@ impl LocalMobilityAnchor {
             .ok_or(ro_status::MN_NOT_ATTACHED)?;
         let entry = self.registered(&home).ok_or(ro_status::MN_NOT_ATTACHED)?;
         let policy = &self.config.localized_routing;
-        let denied = |homes: &[IpNet]| homes.iter().any(|home| policy.denies(home));
-        if !policy.enabled
-            || !self.may_localize(&entry.mn_id)
-            || denied(&entry.homes)
-            || denied(&named.source.homes)
-        {
+        let homes = entry.homes.iter().chain(&named.source.homes);
+        if !policy.allows(homes) || !self.may_localize(&entry.mn_id) {
             return Err(ro_status::NOT_ALLOWED);
         }
         let ends = Ends {

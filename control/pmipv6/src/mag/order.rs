@@ -80,12 +80,11 @@ impl MobileAccessGateway {
     }
 
     pub(super) fn check_policy(&self, ends: &Ends) -> Result<(), u8> {
-        let policy = &self.config.localized_routing;
-        let mut homes = ends.source.homes.iter().chain(&ends.destination.homes);
-        if !policy.enabled || homes.any(|home| policy.denies(home)) {
-            return Err(ro_status::NOT_ALLOWED);
+        let homes = ends.source.homes.iter().chain(&ends.destination.homes);
+        match self.config.localized_routing.allows(homes) {
+            true => Ok(()),
+            false => Err(ro_status::NOT_ALLOWED),
         }
-        Ok(())
     }
 
     /// Whether these are homes of one MN that is registered here, at `lma` where that matters.

@@ -91,6 +91,11 @@ impl Config {
             .any(|net| net.contains(home) || home.contains(net))
     }
 
+    /// Whether policy lets these be the ends of a path.
+    pub fn allows<'a>(&self, mut homes: impl Iterator<Item = &'a IpNet>) -> bool {
+        self.enabled && !homes.any(|home| self.denies(home))
+    }
+
     /// Whether policy wants no path with this MAG or LMA.
     pub fn denies_peer(&self, peer: IpAddr) -> bool {
         self.denied_peers.iter().any(|net| net.contains(&peer))

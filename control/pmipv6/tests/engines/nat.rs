@@ -60,6 +60,15 @@ fn assert_active(domain: &Domain, nodes: &[&str]) {
     }
 }
 
+/// Both LMAs name this one.
+#[track_caller]
+fn assert_controlled_by(domain: &Domain, lma: &str) {
+    for node in ["lma1", "lma2"] {
+        let controller = domain.paths(node)[0].controller;
+        assert_eq!(controller, Some(address(lma)), "{node}");
+    }
+}
+
 fn why(domain: &Domain, node: &str) -> String {
     let paths: Vec<PathView> = domain.paths(node);
     assert_eq!(paths.len(), 1, "{paths:?}");
@@ -300,9 +309,7 @@ fn l_65_ls_11_of_two_lmas_the_one_of_the_mag_behind_the_nat_controls() {
         ]
     );
     assert_active(&domain, &["lma1", "lma2", "mag1", "mag2"]);
-    for node in ["lma1", "lma2"] {
-        assert_eq!(domain.paths(node)[0].controller, Some(address("lma1")));
-    }
+    assert_controlled_by(&domain, "lma1");
 }
 
 #[test]
@@ -311,9 +318,7 @@ fn l_65_the_lma_with_the_higher_address_turns_the_roles_too() {
     let (source, destination) = of_two_lmas(&mut domain);
     domain.talk("lma2", host(&destination), host(&source));
     assert_active(&domain, &["lma1", "lma2", "mag1", "mag2"]);
-    for node in ["lma1", "lma2"] {
-        assert_eq!(domain.paths(node)[0].controller, Some(address("lma2")));
-    }
+    assert_controlled_by(&domain, "lma2");
 }
 
 fn mag2_behind_all() -> Domain {
@@ -339,15 +344,7 @@ fn l_65_hl_16_crossed_triggers_and_a_nat_end_with_one_controller() {
         domain.input("lma2", talks(other, one));
         domain.seconds(5);
         assert_active(&domain, &["lma1", "lma2", "mag1", "mag2"]);
-        let expected = if nat == "mag1" { "lma1" } else { "lma2" };
-        for node in ["lma1", "lma2"] {
-            let controller = domain.paths(node)[0].controller;
-            assert_eq!(
-                controller,
-                Some(address(expected)),
-                "{node}, NAT before {nat}"
-            );
-        }
+        assert_controlled_by(&domain, if nat == "mag1" { "lma1" } else { "lma2" });
     }
 }
 
@@ -360,9 +357,7 @@ fn l_65_hl_16_the_trigger_back_may_overtake_the_refusal() {
     domain.talk("lma1", host(&source), host(&destination));
     domain.seconds(10);
     assert_active(&domain, &["lma1", "lma2", "mag1", "mag2"]);
-    for node in ["lma1", "lma2"] {
-        assert_eq!(domain.paths(node)[0].controller, Some(address("lma1")));
-    }
+    assert_controlled_by(&domain, "lma1");
 }
 
 #[test]
@@ -378,9 +373,7 @@ fn l_65_l_52_with_two_lmas_an_mn_that_moves_behind_a_nat_is_followed() {
     assert_active(&domain, &["lma1", "lma2", "mag1", "mag2"]);
     let sends = domain.table("mag2").send;
     assert_eq!(sends, [((destination, source), address("mag1"))].into());
-    for node in ["lma1", "lma2"] {
-        assert_eq!(domain.paths(node)[0].controller, Some(address("lma1")));
-    }
+    assert_controlled_by(&domain, "lma1");
     // Both go on, each in its turn.
     domain.attach("mag4", "mn2@lma2", 3);
     domain.detach_quietly("mag2", "mn2@lma2");

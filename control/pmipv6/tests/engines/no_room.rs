@@ -148,21 +148,23 @@ fn l_35_a_path_that_loses_its_room_ends_on_both_sides() {
     assert!(domain.take_trace().is_empty());
 }
 
-/// RFC 6275 section 6.1.8: status 130, insufficient resources.
+/// At MAG2. RFC 6275 section 6.1.8: status 130, insufficient resources.
+#[track_caller]
+fn attach_is_refused(domain: &mut Domain, mn_id: &str, hi: u8) {
+    let token = domain.command("mag2", Command::Attach(attach_request(mn_id, hi)));
+    domain.settle();
+    let answer = domain.reply(token).expect("an answer");
+    let refused = answer.as_ref().unwrap_err();
+    assert_eq!(refused.status, Some(130), "{refused:?}");
+}
+
 #[test]
 fn rfc5213_5_3_no_room_for_a_home_is_a_refused_registration() {
     let mut domain = domain();
     domain.attach("mag1", "mn1@lma1", 1);
     let before = domain.table("lma1").bound;
     full(&mut domain, "lma1", is_bind);
-    let token = domain.command("mag2", Command::Attach(attach_request("mn3@lma1", 1)));
-    domain.settle();
-    let refused = domain
-        .reply(token)
-        .expect("an answer")
-        .as_ref()
-        .unwrap_err();
-    assert_eq!(refused.status, Some(130), "{refused:?}");
+    attach_is_refused(&mut domain, "mn3@lma1", 1);
     assert!(domain.bindings("mag2").is_empty());
     assert_eq!(domain.bindings("lma1").len(), 1, "the other MN's");
     assert_eq!(domain.table("lma1").bound, before);
@@ -181,14 +183,7 @@ fn rfc5213_5_3_no_room_at_the_new_mag_ends_the_binding() {
     let mut domain = domain();
     domain.attach("mag1", "mn1@lma1", 1);
     full(&mut domain, "lma1", is_bind);
-    let token = domain.command("mag2", Command::Attach(attach_request("mn1@lma1", 3)));
-    domain.settle();
-    let refused = domain
-        .reply(token)
-        .expect("an answer")
-        .as_ref()
-        .unwrap_err();
-    assert_eq!(refused.status, Some(130), "{refused:?}");
+    attach_is_refused(&mut domain, "mn1@lma1", 3);
     assert!(domain.bindings("lma1").is_empty() && domain.table("lma1").bound.is_empty());
     let ended = |(at, event): &(std::net::IpAddr, Event)| {
         *at == address("lma1")
