@@ -152,7 +152,7 @@ class Ipv4Only(WithIpv4):
         found = domain.expect_order(since, [
             ("PBU", "mag3", "lma"), ("PBA", "lma", "mag3"), ("RO Init", "lma", "mag3"),
             ("RO Setup", "mag3", "mag2"), ("RO Setup Ack", "mag2", "mag3"), ("RO Init Ack", "mag3", "lma")])
-        domain.detach(domain.mn1, domain.mag1)
+        domain.detach_moved(domain.mn1, domain.mag1)
         wait_for("the ping goes on", lambda: [r for r in stream.replies() if r[0] > found[-1].time + 0.5])
         result = stream.stop()
         self.assertEqual([self.one], [address.ip for address in domain.mn1.ipv4_addresses()])

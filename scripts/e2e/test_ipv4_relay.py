@@ -130,7 +130,7 @@ class Relayed(WithIpv4):
     def test_rfc5844_the_lease_is_renewed_by_way_of_another_mag(self):
         domain, since = self.domain, time.time()
         domain.attach(domain.mn1, domain.mag3, HI_BETWEEN_MAGS, ONLY_IPV4)
-        domain.detach(domain.mn1, domain.mag1)
+        domain.detach_moved(domain.mn1, domain.mag1)
         wait_for("a renewal at MAG3", lambda: domain.mag3.stats()["net.tx.dhcp-ack"] > 0, 6 * RENEW_S, 0.2)
         wait_for("its frames", lambda: len(self.relayed_frames("mag3")) > 1, 5, 0.2)
         asked, said = self.relayed_frames("mag3")[:2]

@@ -67,7 +67,7 @@ class SourceHidden(WithIpv4):
     def test_3_l_56_ls_11_the_path_follows_mn2_to_another_mag(self):
         domain = self.domain
         domain.attach(domain.mn2, domain.mag3, HI_BETWEEN_MAGS)
-        domain.detach(domain.mn2, domain.mag2)
+        domain.detach_moved(domain.mn2, domain.mag2)
         wait_for("MAG3 sends to MAG1", lambda: [path for path in live_paths(domain.mag3) if path["state"] == "active"
                                                and path["peer"] == str(ADDRESS[HIDDEN])])
         self.direct(HIDDEN, "mag3")

@@ -224,7 +224,7 @@ class Whole(WithIpv4):
         since = time.time()
         domain.attach(mn, new, HI_BETWEEN_MAGS, WITH_IPV4)
         self.figures(since, [("PBU", new.name, lma), ("PBA", lma, new.name)], expected)
-        domain.detach(mn, old)
+        domain.detach_moved(mn, old)
         after = time.time()
         for stream in self.streams:
             wait_for("the ping goes on", lambda s=stream: [reply for reply in s.replies() if reply[0] > after + 0.5])

@@ -98,7 +98,7 @@ class WithTwoLmas(WithDomain):
         domain, kept, since = self.domain, mn.addresses(), time.time()
         domain.attach(mn, new, HI_BETWEEN_MAGS)
         found = self.exactly(since, expected)
-        domain.detach(mn, old)
+        domain.detach_moved(mn, old)
         wait_for("the ping goes on", lambda: [r for r in stream.replies() if r[0] > found[-1].time + 0.5])
         result = stream.result()
         self.assertEqual(kept, mn.addresses())
