@@ -67,6 +67,17 @@ const FUNCTIONS: &[&str] = &[
     // capture
     "rte_pdump_init",
     "rte_pdump_uninit",
+    // telemetry
+    "rte_telemetry_register_cmd",
+    "rte_tel_data_start_dict",
+    "rte_tel_data_start_array",
+    "rte_tel_data_add_dict_u64",
+    "rte_tel_data_add_dict_string",
+    "rte_tel_data_add_dict_container",
+    "rte_tel_data_add_array_u64",
+    "rte_tel_data_add_array_string",
+    "rte_tel_data_alloc",
+    "rte_tel_data_free",
     // ours
     "cf_.*",
 ];
@@ -95,6 +106,9 @@ const CONSTANTS: &[&str] = &[
     "RTE_ETH_RSS_NONFRAG_IPV6_OTHER",
     "RTE_ETH_LINK_UP",
     "RTE_ETH_SPEED_NUM_UNKNOWN",
+    "RTE_TEL_MAX_STRING_LEN",
+    "RTE_TEL_MAX_DICT_ENTRIES",
+    "RTE_TEL_MAX_ARRAY_ENTRIES",
 ];
 
 fn main() {

@@ -44,6 +44,16 @@ fn every_function_in_use_is_bound() {
         sys::rte_mempool_in_use_count as *const (),
         sys::rte_pdump_init as *const (),
         sys::rte_pdump_uninit as *const (),
+        sys::rte_telemetry_register_cmd as *const (),
+        sys::rte_tel_data_start_dict as *const (),
+        sys::rte_tel_data_start_array as *const (),
+        sys::rte_tel_data_add_dict_u64 as *const (),
+        sys::rte_tel_data_add_dict_string as *const (),
+        sys::rte_tel_data_add_dict_container as *const (),
+        sys::rte_tel_data_add_array_u64 as *const (),
+        sys::rte_tel_data_add_array_string as *const (),
+        sys::rte_tel_data_alloc as *const (),
+        sys::rte_tel_data_free as *const (),
         sys::cf_eth_rx_burst as *const (),
         sys::cf_eth_tx_burst as *const (),
         sys::cf_pktmbuf_alloc as *const (),
@@ -89,6 +99,11 @@ fn every_constant_in_use_has_its_value() {
     assert_eq!(sys::RTE_ETH_SPEED_NUM_UNKNOWN, u32::MAX);
     assert_eq!(sys::RTE_ETH_MQ_RX_RSS, 1);
     assert_eq!(sys::WAIT, 0);
+    assert_eq!(sys::RTE_TEL_STRING_VAL, 0);
+    assert_eq!(sys::RTE_TEL_U64_VAL, 2);
+    const { assert!(sys::RTE_TEL_MAX_STRING_LEN >= 128) };
+    const { assert!(sys::RTE_TEL_MAX_DICT_ENTRIES >= 256) };
+    const { assert!(sys::RTE_TEL_MAX_ARRAY_ENTRIES >= sys::RTE_MAX_LCORE) };
 }
 
 /// The mbuf is two cache lines, and its first holds what a packet's walk touches.

@@ -239,6 +239,35 @@ pub enum PortError {
     },
 }
 
+/// Why telemetry commands were not registered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TelemetryError {
+    /// It was done before.
+    #[error("telemetry commands are registered once in a process: register all of them together")]
+    AlreadyRegistered,
+    /// DPDK would not find the command, or not show all of its name or help.
+    #[error(
+        "telemetry command {name:?} cannot be registered: a name begins with / and has no comma, it has at most \
+         {max_name} octets and its help {max_help}, all of them printable ASCII"
+    )]
+    Unusable {
+        /// As asked.
+        name: String,
+        /// Longest name, octets.
+        max_name: usize,
+        /// Longest help, octets.
+        max_help: usize,
+    },
+    /// DPDK refuses.
+    #[error("DPDK does not register telemetry command {name} ({reason})")]
+    Refused {
+        /// Its name.
+        name: String,
+        /// DPDK's error text.
+        reason: String,
+    },
+}
+
 /// The text of an `errno` or `rte_errno` value, either sign.
 pub(crate) fn errno_text(errno: i32) -> String {
     // SAFETY: rte_strerror takes any value and returns a NUL-terminated string, static or in a buffer of

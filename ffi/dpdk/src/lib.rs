@@ -22,14 +22,16 @@ mod mempool;
 mod port;
 mod queue;
 mod reassembly;
+mod telemetry;
 
 pub use burst::{Burst, Drain};
 pub use clock::{tsc, tsc_hz, version};
 pub use eal::{Affinity, Eal, FailedDevice};
-pub use error::{CleanupError, EalError, LaunchError, MempoolError, PortError};
+pub use error::{CleanupError, EalError, LaunchError, MempoolError, PortError, TelemetryError};
 pub use lcore::{Lcore, Running, lcore_id};
 pub use mbuf::Mbuf;
 pub use mempool::{HEADROOM_BYTES, Mempool};
 pub use port::{LinkState, Port, PortConfig, PortInfo, PortStats, ports};
 pub use queue::{RxQueue, TxQueue};
 pub use reassembly::{MAX_FRAGMENTS, Reassembled, Reassembly};
+pub use telemetry::{ReplyError, TelemetryAnswer, TelemetryCommand, TelemetryReply};

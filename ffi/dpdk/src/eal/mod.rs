@@ -14,7 +14,8 @@ use dpdk_sys as sys;
 pub use self::affinity::Affinity;
 use self::registry::State;
 use crate::error::{errno_text, rte_errno};
-use crate::{CleanupError, EalError, LaunchError, Lcore, Running, lcore};
+use crate::{CleanupError, EalError, LaunchError, Lcore, Running, TelemetryError, lcore};
+use crate::{TelemetryCommand, telemetry};
 
 /// A device of the command line that EAL started without: EAL itself only logs that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +140,18 @@ impl Eal {
         Err(EalError::Capture {
             reason: errno_text(rte_errno()),
         })
+    }
+
+    /// Has `dpdk-telemetry.py` find these commands beside DPDK's own, until the process ends. Where EAL runs with
+    /// `--no-telemetry` they are registered as well, and nobody can ask.
+    ///
+    /// # Errors
+    /// It was done before, or DPDK cannot take one of the commands; those before it are registered then.
+    pub fn register_telemetry(
+        &self,
+        commands: Vec<TelemetryCommand>,
+    ) -> Result<(), TelemetryError> {
+        telemetry::register(commands)
     }
 
     /// Where threads may run that are not lcores. EAL has pinned its main thread, and threads that it starts
