@@ -39,6 +39,7 @@ class Node:
         self.socket = lab.state / f"{name}.sock"
         self.log = lab.state / f"{name}.log"
         self.options = []  # of its own, behind `--`
+        self.telemetry = False  # whether it has DPDK's telemetry socket
         self.process = None
         self.write_config()
 
@@ -56,13 +57,24 @@ class Node:
                 vdevs += ["--vdev", f"{device},iface={TAP.format(number)}"]
             else:
                 vdevs += ["--vdev", f"{device},iface={interface},{AF_PACKET}"]
+        telemetry = [] if self.telemetry else ["--no-telemetry"]
         return [
             "ip", "netns", "exec", self.space, self.binaries / "crowfly",
-            "--no-pci", "--no-huge", "-m", "128", "--no-shconf", "--no-telemetry",
-            "--file-prefix", f"{self.lab.prefix}{self.name}", "--lcores", lcores(), *vdevs,
+            "--no-pci", "--no-huge", "-m", "128", "--no-shconf", *telemetry,
+            "--file-prefix", self.file_prefix, "--lcores", lcores(), *vdevs,
             "--", "--config", self.config_path, "--control-socket", self.socket,
             *self.options,
         ]
+
+    @property
+    def file_prefix(self):
+        """What EAL's files have in common."""
+        return f"{self.lab.prefix}{self.name}"
+
+    @property
+    def telemetry_socket(self):
+        """DPDK's telemetry socket, where there is one."""
+        return self.lab.state / "dpdk" / self.file_prefix / "dpdk_telemetry.v2"
 
     def start(self):
         """Starts the process; `ready` waits for it."""

@@ -32,6 +32,7 @@ use super::rates::Rates;
 use super::restart;
 use super::spans::Spans;
 use super::start::{Lcores, StartError, Started};
+use super::telemetry::Telemetry;
 use super::wiring::{self, Probed};
 use super::worker::WorkerLink;
 use crate::config::{Config, Protection};
@@ -78,6 +79,7 @@ pub(super) struct Control {
     pub(super) probed: Vec<Probed>,
     pub(super) ports: Vec<Port>,
     pub(super) mempool: Mempool,
+    pub(super) telemetry: Telemetry,
     /// Frames that the worker's ring or the mempool had no room for.
     pub(super) inject_dropped: u64,
     /// ICMP errors that may be of any realm.
@@ -192,6 +194,7 @@ impl Control {
             probed: started.probed,
             ports: started.ports,
             mempool: started.mempool,
+            telemetry: started.telemetry,
             lcores: started.lcores,
             config,
             options,
@@ -241,6 +244,7 @@ impl Control {
         }
         self.keep_time();
         self.settle();
+        more |= self.answer_telemetry();
         more |= self.server.turn(&mut self.requests);
         more || !self.requests.is_empty()
     }

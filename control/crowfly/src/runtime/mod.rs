@@ -19,6 +19,7 @@ mod restart;
 mod signalling;
 mod spans;
 mod start;
+mod telemetry;
 mod watch;
 mod wiring;
 mod worker;

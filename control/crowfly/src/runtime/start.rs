@@ -8,6 +8,7 @@ use dataplane::{QueueError, Worker, WorkerConfig, wire_up};
 use dpdk::{Eal, Mempool, Port, PortConfig, PortInfo, Running, RxQueue, TxQueue};
 use thiserror::Error;
 
+use super::telemetry::Telemetry;
 use super::wiring::{self, Probed};
 use super::worker::WorkerLink;
 use crate::config::Config;
@@ -81,6 +82,7 @@ pub(super) struct Started {
     pub(super) probed: Vec<Probed>,
     pub(super) ports: Vec<Port>,
     pub(super) mempool: Mempool,
+    pub(super) telemetry: Telemetry,
     pub(super) lcores: Lcores,
 }
 
@@ -149,6 +151,7 @@ pub(super) fn start(config: &Config, eal_args: &[String]) -> Result<Started, Sta
         });
     }
     let ports = open_ports(config, &found, &mempool, &mut workers)?;
+    let telemetry = Telemetry::open(&eal);
     let stop = Arc::new(AtomicBool::new(false));
     let mut running = Vec::new();
     for (lcore, worker) in lcores.into_iter().zip(workers) {
@@ -161,6 +164,7 @@ pub(super) fn start(config: &Config, eal_args: &[String]) -> Result<Started, Sta
         probed,
         ports,
         mempool,
+        telemetry,
         lcores: Lcores { stop, running, eal },
     })
 }

@@ -7,7 +7,7 @@ use crate::runtime::latency::of_buckets;
 use crate::socket::answer;
 
 impl Control {
-    pub(super) fn stats(&self, filter: Option<&str>) -> answer::Stats {
+    pub(in crate::runtime) fn stats(&self, filter: Option<&str>) -> answer::Stats {
         let mut counters = BTreeMap::new();
         let own = self.engine.counters().into_iter();
         let own = own
@@ -63,7 +63,7 @@ impl Control {
         }
     }
 
-    pub(super) fn latencies(&self) -> answer::Latency {
+    pub(in crate::runtime) fn latencies(&self) -> answer::Latency {
         let mut histograms = self.latency.histograms();
         let hz = dpdk::tsc_hz().max(1);
         let workers = self.program.fanout().workers();
@@ -76,7 +76,7 @@ impl Control {
 }
 
 /// `*` stands for any run of characters, `?` for any one. Linear in both: one place to come back to.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
+pub(in crate::runtime) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n, mut star) = (0, 0, None);
     while n < name.len() {
         match pattern.get(p) {

@@ -4,6 +4,8 @@ mod counters;
 mod node;
 mod tables;
 
+pub(super) use counters::matches;
+
 use pmipv6::io::{Answer, Command, Input, Refusal, Token};
 use serde::Serialize;
 use serde_json::Value;

@@ -20,7 +20,7 @@ impl Control {
         }
     }
 
-    pub(super) fn status(&self) -> answer::Status {
+    pub(in crate::runtime) fn status(&self) -> answer::Status {
         let now = self.clock.now();
         answer::Status {
             node_id: self.config.node_id.clone(),
@@ -73,7 +73,7 @@ impl Control {
         statuses
     }
 
-    fn worker_statuses(&self) -> Vec<answer::WorkerStatus> {
+    pub(in crate::runtime) fn worker_statuses(&self) -> Vec<answer::WorkerStatus> {
         let workers = self.program.fanout().workers().zip(&self.rates);
         workers
             .map(|(worker, rates)| answer::WorkerStatus {

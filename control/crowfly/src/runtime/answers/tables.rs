@@ -1,5 +1,7 @@
 //! `binding.*`, `path.*`, `peer.*`: what the engine knows.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 use pmipv6::io::PathView;
 
@@ -41,6 +43,21 @@ impl Control {
                 .map(|path| self.path_entry(path))
                 .collect(),
         }
+    }
+
+    /// Paths by `state.NAME` and `method.NAME`, and their total.
+    pub(in crate::runtime) fn path_counts(&self) -> BTreeMap<String, u64> {
+        let all = self.engine.paths(self.clock.now());
+        let mut counts = BTreeMap::from([("total".to_owned(), all.len() as u64)]);
+        for path in &all {
+            for name in [
+                format!("state.{}", path.state),
+                format!("method.{}", path.method),
+            ] {
+                *counts.entry(name).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// A path by its ends, in either order; an end may be an address in the home.
