@@ -19,6 +19,7 @@ BEAT_S = 2
 HOUR_S = 3600
 UNKNOWN_HOME = "2001:db8:1ff:1::/64"
 ALL_ZERO = "::/0"
+OLD_HOME, ADDRESS_OF_IT = "2001:db8:100:a::/64", "2001:db8:100:a::1/128"
 
 
 def heartbeats(domain, since=0.0):
@@ -167,9 +168,11 @@ class Statuses(WithDomain):
         if name == "lma":
             may_not = {"enabled": False}, {"ipv4": False}, {"ipv6": False}
             nodes = [{"mn_id": f"mn{number}@refused.example", **what} for number, what in enumerate(may_not)]
-            nodes.append({"mn_id": "mn8@lab.example", "hnps": ["2001:db8:100:8::/64"]})
+            nodes += [{"mn_id": f"{name}@lab.example", "hnps": [home]} for name, home in (
+                ("mn8", "2001:db8:100:8::/64"), ("old", OLD_HOME))]
             config["lma"] |= {"hnp_pools": ["2001:db8:100::/63"], "mobile_nodes": nodes,
                               "ipv4_pools": ["10.9.0.0/24"]}
+            config["peers"] = [{"address": str(ADDRESS["mag2"]), "lenient": True}]
         if name == "mag1":
             config["domain"] = {"timestamp_based_approach_in_use": False}
 
@@ -189,12 +192,12 @@ class Statuses(WithDomain):
         pieces += [] if att is None else [mh.option(mh.ATT, bytes([0, att]))]
         return pieces + ([] if ll_id is None else [mh.option(mh.MN_LL_ID, b"\0\0" + ll_id)])
 
-    def status(self, pieces, source="2001:db8:f::13", lifetime=100, sequence=None):
+    def status(self, pieces, source="2001:db8:f::13", lifetime=100, sequence=None, aligned=True):
         """Sends a PBU and returns the status of the PBA, which has our sequence number unless it is 135."""
         type(self).sequence += 1
         number = self.sequence if sequence is None else sequence
         target, since = str(ADDRESS["lma"]), time.time()
-        octets = mh.sealed(source, target, mh.pbu(number, lifetime, pieces))
+        octets = mh.sealed(source, target, mh.pbu(number, lifetime, pieces, aligned=aligned))
         self.sender.send([ether(self.mac, self.sender.mac, ipv6(source, target, pcap.NEXT_MH, octets))])
 
         def answer():
@@ -251,6 +254,15 @@ class Statuses(WithDomain):
         elsewhere = self.pieces(mn="mn8@lab.example", hnps=home, hi=5, ll_id=interface)
         self.assertEqual(129, self.status(elsewhere, source="2001:db8:f::12"))
         self.assertEqual(0, self.status(self.pieces(mn="mn8@lab.example", hnps=home, hi=4), lifetime=0))
+
+    def test_an_old_mag_writes_128_bits_for_a_prefix_and_aligns_nothing(self):
+        """Refused with 155, as what it says, where the MAG is not known to be old. Alignment is the sender's duty: an
+        LMA reads options wherever they stand."""
+        pieces = self.pieces(mn="old@lab.example", hnps=(ADDRESS_OF_IT,))
+        self.assertEqual(155, self.status(pieces))
+        self.assertEqual(0, self.status(pieces, source=str(ADDRESS["mag2"]), aligned=False))
+        entry, = [entry for entry in self.domain.lma.bindings() if entry["mn_id"] == "old@lab.example"]
+        self.assertEqual(([OLD_HOME], str(ADDRESS["mag2"])), (entry["hnps"], entry["proxy_coa"]))
 
     def test_z_numbers_that_do_not_rise_get_135_and_an_empty_pool_130(self):
         bare = self.pieces(mn="mn6@lab.example", ahead_s=None)

@@ -6,13 +6,16 @@ draft-loureiro section 8: the LMA enforces. Rows L-3 (detection), L-12 (policy).
 import time
 
 from e2e.case import WithDomain
-from lab.domain import ADDRESS, HI_BETWEEN_MAGS
+from lab.ctl import Refused
+from lab.domain import ADDRESS, HI_BETWEEN_MAGS, mn_id
 from lab.shell import wait_for
 from lab.steps import user_packets
 
 AFTER_BYTES, WITHIN_S = 20_000, 4
 SMALL_PINGS, SMALL_INTERVAL_S = 250, 0.04
 LARGE_PINGS, LARGE = 60, 1_100
+AT = {"mn1": "mag1", "mn2": "mag2", "mn3": "mag2", "mn4": "mag1", "mn5": "mag1", "mn6": "mag3"}
+MAX_PATHS, MAX_PATHS_PER_MN = 2, 1
 
 
 def by_octets(name, config):
@@ -105,3 +108,95 @@ class Policy(WithDomain):
         domain.attach(domain.mn1, domain.mag1, HI_BETWEEN_MAGS)
         domain.detach(domain.mn1, domain.mag3)
         self.end()
+
+
+def bounded(name, config):
+    """MN4 may not be localized; one path for an MN, two for the LMA, none for MAG3."""
+    config["localized_routing"]["lifetime_s"] = 3600
+    if name == "lma":
+        config["lma"]["mobile_nodes"] = [{"mn_id": "mn4@lab.example", "localized_routing": False}]
+        config["limits"] = {"max_paths": MAX_PATHS, "max_paths_per_mn": MAX_PATHS_PER_MN}
+    if name == "mag3":
+        config["limits"] = {"max_paths": 0}
+
+
+class Bounds(WithDomain):
+    """Policy by MN, and how many paths there may be: of one MN, of an LMA, of a MAG. The tests go in order, and each
+    pair stays held off for longer than they take, so that what is said of it stays what was said first."""
+
+    adjust = staticmethod(bounded)
+    more_mns = ("mn3", "mn4", "mn5", "mn6")
+    attached = False
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        domain = cls.domain
+        for name, mag in AT.items():
+            domain.attach(domain.hosts[name], domain.nodes[mag])
+        cls.homes = {name: domain.hosts[name].slaac()[0] for name in AT}
+        for name, mag in AT.items():
+            assert mn_id(domain.hosts[name]) in [b["mn_id"] for b in domain.nodes[mag].bindings()]
+
+    def talk(self, source, to):
+        """MNs ping each other, and lose nothing."""
+        self.assertEqual(0, self.domain.hosts[source].ping(self.homes[to].ip, 10).lost)
+
+    def localized(self, source, to):
+        """The pair talks and has a path: of both MAGs and the LMA."""
+        self.talk(source, to)
+        ends = {str(self.homes[name].network) for name in (source, to)}
+        for node in {"lma", AT[source], AT[to]}:
+            wait_for(f"a path of {source} and {to} at {node}", lambda n=node: [
+                path for path in self.domain.nodes[n].paths()
+                if path["state"] == "active" and {path["source"], path["destination"]} == ends])
+
+    def refused(self, source, to, reason):
+        """The pair talks by the LMA, and the LMA says why in one line, of all pairs and of this one."""
+        lma = self.domain.lma
+        one, two = (str(self.homes[name].network) for name in (source, to))
+        self.talk(source, to)
+        line = wait_for(f"{source} to {to}: {reason}", lambda: [
+            line for line in lma.crowflyctl("paths").stdout.splitlines()
+            if one in line and two in line and reason in line])[0]
+        shown = lma.crowflyctl("path", "show", self.homes[source].ip, self.homes[to].ip).stdout
+        self.assertTrue([line for line in shown.splitlines() if reason in line], shown)
+        before = user_packets(lma)
+        self.talk(source, to)
+        self.assertEqual(4 * 10, user_packets(lma) - before, "each of ten pings and answers in and out of a tunnel")
+        self.said = " ".join(line.split())
+
+    def by_hand(self, method, source, to):
+        """An operator's word about a pair."""
+        ends = {"source": str(self.homes[source].ip), "destination": str(self.homes[to].ip)}
+        return self.domain.lma.call(f"path.{method}", **ends)
+
+    def test_l_12_a_mobile_node_that_may_not_be_localized_is_not_from_either_end(self):
+        self.refused("mn1", "mn4", "policy of the destination MN")
+        self.refused("mn4", "mn5", "policy of the source MN")
+
+    def test_l_12_a_mag_without_room_refuses_and_the_lma_says_who_and_why(self):
+        self.refused("mn1", "mn6", "destination's MAG refused: Insufficient resources")
+
+    def test_l_12_one_path_for_a_mobile_node_at_either_end(self):
+        self.localized("mn1", "mn2")
+        self.refused("mn1", "mn3", "too many paths of the source MN")
+        self.refused("mn3", "mn2", "too many paths of the destination MN")
+
+    def test_l_12_two_paths_for_an_lma(self):
+        self.localized("mn3", "mn5")
+        self.refused("mn2", "mn5", "path table full")
+
+    def test_l_12_an_operator_is_refused_for_the_same_reasons_until_there_is_room(self):
+        told = []
+        for taken_down, reason in ((None, "path table full"), (("mn3", "mn5"), "too many paths of the destination MN")):
+            if taken_down:
+                self.by_hand("remove", *taken_down)
+            with self.assertRaises(Refused) as refusal:
+                self.by_hand("request", "mn5", "mn2")
+            told.append(refusal.exception.error["message"])
+            self.assertIn(reason, told[-1])
+        self.by_hand("remove", "mn1", "mn2")
+        self.by_hand("request", "mn5", "mn2")
+        self.localized("mn5", "mn2")
+        self.said = "; ".join(told)

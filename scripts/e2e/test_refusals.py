@@ -20,7 +20,9 @@ REFUSE = (128, 129, 130, 131, 132, 133, 134, 144, 151, 152, 153, 154, 155, 156, 
           172, 173, 174, 199)
 OUT_OF_WINDOW, TIMESTAMP_MISMATCH, TIMESTAMP_OLD = 135, 156, 157
 HOME = "2001:db8:100:42::/64"
+AN_ADDRESS_OF_IT = "2001:db8:100:42::1/128"  # what an old LMA writes for it
 SHORT = 2  # units of 4 s
+ATTACH_LIMIT_S = 5
 QUIET_S = 1.3  # more than INITIAL_BINDACK_TIMEOUT
 HOUR_S = 3600
 
@@ -30,6 +32,11 @@ class OtherLma(WithDomain):
 
     nodes = ("mag1",)
     attached = False
+
+    @staticmethod
+    def adjust(_name, config):
+        """A registration that comes to nothing is given up soon."""
+        config["mag"]["attach_command_timeout_ms"] = 1000 * ATTACH_LIMIT_S
 
     @classmethod
     def setUpClass(cls):
@@ -130,8 +137,15 @@ class OtherLma(WithDomain):
         wait_for("it ends with its lifetime", lambda: not domain.mag1.bindings(), 4 * SHORT + 3, 0.2)
         self.said = told[:160]
 
+    def test_rfc5213_8_3_a_prefix_of_128_bits_is_what_it_says(self):
+        done = self.registering(lambda: self.anchor.answer(self.next_pbu(), 0, home=AN_ADDRESS_OF_IT, aligned=False))
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual([AN_ADDRESS_OF_IT], self.domain.mag1.bindings()[0]["hnps"])
+        self.leave()
+
     def test_rfc5213_6_9_1_2_a_pba_that_answers_something_else_is_ignored(self):
-        """Another handoff indicator, another access technology, another number: counted, and the MN is not served."""
+        """Another number, another access technology, none, no handoff indicator, from an LMA that is not known to be
+        old: counted, and the MN is not served."""
         before = self.domain.mag1.stats()
 
         def dialogue():
@@ -139,14 +153,47 @@ class OtherLma(WithDomain):
             self.anchor.answer(pbu, 0, home=HOME, sequence=(anchor.number(pbu) + 7) % 65536)
             wait_for("another number", lambda: self.risen("pmipv6.drop.pba-unmatched", before))
             self.anchor.answer(pbu, 0, home=HOME, instead=[mh.option(mh.ATT, bytes([0, ATT_802_3 + 1]))])
-            wait_for("another ATT", lambda: self.risen("pmipv6.drop.pba-mismatch", before))
+            for option in (mh.ATT, mh.HANDOFF):
+                self.anchor.answer(pbu, 0, home=HOME, without=(option,))
+            wait_for("another ATT, none, no HI", lambda: self.risen("pmipv6.drop.pba-mismatch", before, 3))
             self.assertEqual([], [b for b in self.domain.mag1.bindings() if b["hnps"]])
         self.assertEqual(1, self.registering(dialogue).returncode)
         self.assertEqual([], self.domain.mag1.bindings())
 
-    def risen(self, name, before):
+    def risen(self, name, before, by=1):
         """Whether a counter has risen."""
-        return self.domain.mag1.stats()[name] > before[name]
+        return self.domain.mag1.stats()[name] >= before[name] + by
+
+
+class OldLma(OtherLma):
+    """The same LMA, known to be an old node."""
+
+    @staticmethod
+    def adjust(name, config):
+        """RFC 5213 section 6.9.1.2 does not hold for it."""
+        OtherLma.adjust(name, config)
+        config["peers"] = [{"address": str(ADDRESS["lma"]), "lenient": True}]
+
+    def test_a_pba_without_hi_and_att_unaligned_and_with_a_prefix_of_128_bits_serves_the_host(self):
+        lacking = mh.HANDOFF, mh.ATT, mh.MN_LL_ID
+        done = self.registering(lambda: self.anchor.answer(
+            self.next_pbu(), 0, home=AN_ADDRESS_OF_IT, without=lacking, aligned=False))
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertEqual([HOME], self.domain.mag1.bindings()[0]["hnps"])
+        address, _ = self.domain.mn1.slaac()
+        self.assertEqual(HOME, str(address.network))
+        self.assertEqual(0, self.domain.mag1.stats()["pmipv6.drop.pba-mismatch"])
+        self.said = f"{AN_ADDRESS_OF_IT} is {HOME}: {address.ip}"
+        self.leave()
+
+    def test_a_pba_that_has_another_hi_is_ignored_all_the_same(self):
+        before = self.domain.mag1.stats()
+
+        def dialogue():
+            self.anchor.answer(self.next_pbu(), 0, home=HOME, instead=[mh.option(mh.HANDOFF, b"\0\5")])
+            wait_for("it is counted", lambda: self.risen("pmipv6.drop.pba-mismatch", before))
+        self.assertEqual(1, self.registering(dialogue).returncode)
+        self.assertEqual([], self.domain.mag1.bindings())
 
 
 def only_mn1(name, config):

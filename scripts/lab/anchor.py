@@ -38,17 +38,18 @@ class Anchor(Host):
                 return octets, sender[:2]
         return None
 
-    def answer(self, pbu, status, lifetime=None, instead=(), home=None, sequence=None):
-        """Answers with a PBA: the PBU's options, but for those of the same kind as `instead`; `home` in the place of
-        its prefix, its own lifetime and number unless told otherwise."""
+    def answer(self, pbu, status, lifetime=None, instead=(), home=None, sequence=None, without=(), aligned=True):
+        """Answers with a PBA: the PBU's options, but for those of the same kind as `instead` and `without`; `home` in
+        the place of its prefix, its own lifetime and number unless told otherwise."""
         octets, sender = pbu
         asked, _, own = struct.unpack_from("!HHH", octets, 6)
-        replaced = {piece[0] for piece in instead} | ({mh.HNP} if home else set())
+        replaced = {piece[0] for piece in instead} | {*without} | ({mh.HNP} if home else set())
         pieces = [mh.option(kind, data) for _, kind, data in mh.options(octets)
                   if kind in COPIED and kind not in replaced]
         pieces += [*instead] + ([mh.prefix_option(home)] if home else [])
         granted = own if lifetime is None else lifetime
-        self.socket.sendto(mh.pba(asked if sequence is None else sequence, status, granted, pieces), sender)
+        answered = asked if sequence is None else sequence
+        self.socket.sendto(mh.pba(answered, status, granted, pieces, aligned), sender)
 
 
 def number(pbu):

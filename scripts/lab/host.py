@@ -117,14 +117,14 @@ class Host:
         router = wait_for(f"{self.name} gets a default router", self.default_routers, limit_s)[0]
         return address, router
 
-    def ping(self, destination, count=10, interval_s=0.02, size=56, wait_s=2):
+    def ping(self, destination, count=10, interval_s=0.02, size=56, wait_s=2, source=None):
         """Pings to the end."""
-        return self.start_ping(destination, interval_s, size, count, wait_s).finish(
+        return self.start_ping(destination, interval_s, size, count, wait_s, source).finish(
             limit_s=count * interval_s + wait_s + 10)
 
-    def start_ping(self, destination, interval_s=0.02, size=56, count=None, wait_s=2):
-        """Starts a ping that runs until it is stopped."""
-        return Ping(self, destination, interval_s, size, count, wait_s)
+    def start_ping(self, destination, interval_s=0.02, size=56, count=None, wait_s=2, source=None):
+        """Starts a ping that runs until it is stopped; from one of several addresses where `source` says so."""
+        return Ping(self, destination, interval_s, size, count, wait_s, source)
 
     def iperf(self, server, destination, seconds=3, reverse=False):
         """TCP throughput to another host in Mbit/s, as the receiver counts it."""
@@ -150,10 +150,11 @@ class Host:
 class Ping:
     """A running ping."""
 
-    def __init__(self, host, destination, interval_s, size, count, wait_s):
+    def __init__(self, host, destination, interval_s, size, count, wait_s, source=None):
         self.path = host.lab.state / f"ping-{host.name}-{len(host.lab.processes)}.log"
         words = ["ip", "netns", "exec", host.space, "ping", family(destination), "-n", "-D", "-O", "-i", interval_s,
-                 "-s", size, "-W", wait_s] + (["-c", count] if count else []) + [destination]
+                 "-s", size, "-W", wait_s, *(["-c", count] if count else []), *(["-I", source] if source else []),
+                 destination]
         with self.path.open("w", encoding="utf-8") as out:
             self.process = spawn(host.lab, words, stdout=out, stderr=subprocess.STDOUT)
 

@@ -145,11 +145,11 @@ def address_option(address):
     return option(MAG_ADDRESS, struct.pack("!BB", 0, 128) + ipaddress.IPv6Address(address).packed)
 
 
-def build(kind, fixed, pieces, header_len=None, payload_proto=59):
-    """A message without its checksum; options are aligned with padding as RFC 6275 wants."""
+def build(kind, fixed, pieces, header_len=None, payload_proto=59, aligned=True):
+    """A message without its checksum; options are aligned with padding as RFC 6275 wants, unless told otherwise."""
     octets = struct.pack("!BBBBH", payload_proto, 0, kind, 0, 0) + fixed
     for piece in pieces:
-        modulus, rest = ALIGNMENT.get(piece[0], (1, 0))
+        modulus, rest = ALIGNMENT.get(piece[0], (1, 0)) if aligned else (1, 0)
         octets += pad((rest - len(octets)) % modulus) + piece
     octets += pad(-len(octets) % 8)
     length = len(octets) // 8 - 1 if header_len is None else header_len
@@ -170,9 +170,9 @@ def sealed(source, destination, octets):
     return octets[:4] + struct.pack("!H", value) + octets[6:]
 
 
-def pbu(sequence, lifetime, pieces, flags=0x8200):
+def pbu(sequence, lifetime, pieces, flags=0x8200, aligned=True):
     """Proxy Binding Update: A and P set (RFC 5213 section 8.1)."""
-    return build(PBU, struct.pack("!HHH", sequence, flags, lifetime), pieces)
+    return build(PBU, struct.pack("!HHH", sequence, flags, lifetime), pieces, aligned=aligned)
 
 
 def ro_request(kind, sequence, lifetime_s, pieces, flags=0):
@@ -180,9 +180,9 @@ def ro_request(kind, sequence, lifetime_s, pieces, flags=0):
     return build(kind, struct.pack("!HHH", sequence, flags, lifetime_s), pieces)
 
 
-def pba(sequence, status, lifetime, pieces):
+def pba(sequence, status, lifetime, pieces, aligned=True):
     """Proxy Binding Acknowledgement: P set (RFC 5213 section 8.2)."""
-    return build(PBA, struct.pack("!BBHH", status, 0x20, sequence, lifetime), pieces)
+    return build(PBA, struct.pack("!BBHH", status, 0x20, sequence, lifetime), pieces, aligned=aligned)
 
 
 def ro_ack(kind, sequence, status, lifetime_s, pieces):
