@@ -24,10 +24,12 @@ class NoRoom(WithDomain):
         domain.mn1.ping(self.there, 5)
         wait_for("a path", lambda: len(domain.paths_anywhere()) >= 3)
         since = time.time()
+        domain.unplug_core("mag2")  # or it may have told MAG1 before MAG3 asks that the tunnel to it is free
         domain.attach(domain.mn2, domain.mag3, HI_BETWEEN_MAGS)
         found = domain.expect_order(since, [
             ("RO Init", "lma", "mag3"), ("RO Setup", "mag3", "mag1"), ("RO Setup Ack", "mag1", "mag3"),
             ("RO Init Ack", "mag3", "lma")])
+        domain.plug_core("mag2")
         self.assertEqual([130, 132], [message.status for message in found[2:]])
         domain.detach(domain.mn2, domain.mag2)
         wait_for("nobody believes in a path", lambda: not [

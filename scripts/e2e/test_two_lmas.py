@@ -105,7 +105,7 @@ class TwoLmas(WithTwoLmas):
         result = stream.result()
         stream.stop()
         self.assertEqual((0, []), (result.duplicates, live_paths(domain.mag1)))
-        inits = [m for m in self.localized_routing(since) if m.name == "RO Init"]
+        inits = [m for m in self.localized_routing(since) if m.name == "RO Init" and m.lifetime]
         self.assertEqual({ADDRESS["lma2"]}, {m.source for m in inits})
         self.said = f"{len(inits)} RO Init; {result.lost} lost, gap {1000 * result.longest_gap_s():.0f} ms"
         self.direct("both-moved")
@@ -154,6 +154,25 @@ class Crossed(WithTwoLmas):
             self.assertEqual([str(ADDRESS["lma2"])], controllers, name)
         self.said = ", ".join(map(describe, found))
         self.direct("crossed")
+
+    def test_hl_21_hl_14_a_path_removed_at_lma1_stays_away_though_lma2_notices_the_pair(self):
+        domain, since, before = self.domain, time.time(), {name: self.held_off(name) for name in LMAS}
+        stream = self.running_ping()
+        domain.lma.call("path.remove", source=str(self.one), destination=str(self.two))
+        wait_for("both LMAs notice the pair", lambda: all(self.held_off(name) > before[name] for name in LMAS), 10)
+        self.assertEqual([], domain.paths_anywhere())
+        path = domain.lma2.call("path.show", source=str(self.two), destination=str(self.one))
+        self.assertIn("ended by the peer LMA; held off for", path["why"])
+        self.assertEqual([], [m for m in self.localized_routing(since) if m.name == "RO Trigger" and m.lifetime])
+        domain.lma.call("path.request", source=str(self.one), destination=str(self.two))
+        self.active_at("mag1", "mag2", *LMAS)
+        self.assertEqual(0, stream.result().lost)
+        stream.stop()
+        self.said = path["why"]
+
+    def held_off(self, name):
+        """How often an LMA has left a pair alone that it noticed."""
+        return self.domain.nodes[name].call("stats")["counters"]["pmipv6.lr.held-off"]
 
     def test_l_40_a_failure_at_the_mags_reaches_lma1(self):
         domain = self.domain

@@ -25,6 +25,7 @@ use std::time::Duration;
 use super::LocalMobilityAnchor;
 use super::localized::REFUSED;
 use super::state::{Owner, PathState, Role};
+use super::teardown::Notice;
 use super::timer::Failure;
 use super::trigger::Order;
 use crate::path::{Draft, EndsExt, PathId};
@@ -142,7 +143,7 @@ impl LocalMobilityAnchor {
             ro_status::STALE => self.begin_anew(id),
             REFUSED.. => {
                 let why = format!("peer LMA: {}", ro_status::name(ack.status));
-                self.take_down(id, &why, false);
+                self.take_down(id, &why, Notice::Needless);
             }
             _ => {
                 self.hand_over_control(id);
@@ -157,7 +158,7 @@ impl LocalMobilityAnchor {
         };
         path.request = None;
         if how == Failure::KnowsNot {
-            self.take_down(id, how.why(), false);
+            self.take_down(id, how.why(), Notice::Needless);
         }
     }
 

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use super::LocalMobilityAnchor;
 use super::state::{BindingCacheEntry, Path};
+use super::teardown::Notice;
 use crate::path::PathId;
 
 impl LocalMobilityAnchor {
@@ -16,7 +17,7 @@ impl LocalMobilityAnchor {
         let ids: Vec<PathId> = self.paths.iter().filter_map(forbidden).collect();
         for id in ids {
             self.hold_after_removal(id, "policy");
-            self.take_down(id, "policy", true);
+            self.take_down(id, "policy", Notice::Decided);
         }
     }
 

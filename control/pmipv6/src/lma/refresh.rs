@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::LocalMobilityAnchor;
 use super::state::{PathState, Role};
+use super::teardown::Notice;
 use super::trigger::echo;
 use crate::io::Event;
 use crate::path::{Asked, Ends, EndsExt, PathId};
@@ -15,7 +16,7 @@ impl LocalMobilityAnchor {
         let (status, lifetime) = match self.check_refresh(asked.peer, request) {
             Ok(id) if request.lifetime == 0 => {
                 self.hold_after_removal(id, "removed");
-                self.take_down(id, "removed", true);
+                self.take_down(id, "removed", Notice::Decided);
                 (ro_status::SUCCESS, 0)
             }
             Ok(id) => {

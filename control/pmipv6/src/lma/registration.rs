@@ -393,6 +393,9 @@ impl LocalMobilityAnchor {
         if moved {
             self.accept_hand_back(&homes, old_mag);
         }
+        if moved && !again {
+            self.take_back_from(&homes, old_mag, self.node.last_update());
+        }
         // A registration anew by the same MAG: it has lost what it knew, or changed the MN's link.
         if moved || again || update.hi != Some(UNCHANGED) {
             self.on_mn_moved(&homes, number);

@@ -6,21 +6,46 @@ use ipnet::IpNet;
 
 use super::LocalMobilityAnchor;
 use super::state::{Owner, PathState, Role};
-use crate::io::{Answer, Event, Token};
+use crate::io::{Answer, Event, Token, UpdateNumber};
 use crate::path::{Draft, EndsExt, PathId};
 use crate::wire::iana::ro_status;
 use crate::wire::message::RoKind;
+
+/// Why a pair that talks has no path: its other LMA wants none for now.
+const ENDED_BY_PEER: &str = "ended by the peer LMA";
+
+/// What the peer LMA is told of the end of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notice {
+    /// It knows, or has no part in it.
+    Needless,
+    /// An MN has left: H is set, as nothing was decided about the pair, and its next packet may bring the path back.
+    MnLeft,
+    /// The pair is to have no path: the peer holds it off as we do.
+    Decided,
+}
+
+/// What goes with RO Init or RO Trigger with lifetime 0.
+struct Farewell {
+    peer: IpAddr,
+    kind: RoKind,
+    /// H: an MN has moved or left, and that is all.
+    moved: bool,
+    /// The update that has to be applied before.
+    number: UpdateNumber,
+    owner: Owner,
+}
 
 impl LocalMobilityAnchor {
     /// The binding of an MN is deleted: its paths end.
     pub(super) fn on_mn_gone(&mut self, homes: &[IpNet]) {
         for id in self.paths.of_homes(homes) {
-            self.take_down(id, "detached", true);
+            self.take_down(id, "detached", Notice::MnLeft);
         }
     }
 
-    /// Ends a path: the MAGs of MNs that are still ours are told, and the peer LMA where `tell_peer`.
-    pub(super) fn take_down(&mut self, id: PathId, reason: &str, tell_peer: bool) {
+    /// Ends a path: the MAGs of MNs that are still ours are told, and the peer LMA as `notice` says.
+    pub(super) fn take_down(&mut self, id: PathId, reason: &str, notice: Notice) {
         self.cancel_request(id);
         let Some(path) = self.paths.get_mut(id) else {
             return;
@@ -44,21 +69,58 @@ impl LocalMobilityAnchor {
             );
         }
         if let Some(mag) = self.mag_to_tell(id) {
-            self.send_delete(id, mag, RoKind::Init, Owner::Teardown);
+            self.send_delete(id, Farewell::new(mag, RoKind::Init, Owner::Teardown));
         }
-        if let Some(peer) = Self::peer_of(role).filter(|_| tell_peer) {
-            self.send_delete(id, peer, RoKind::Trigger, Owner::Teardown);
+        if let Some(peer) = Self::peer_of(role).filter(|_| notice != Notice::Needless) {
+            let farewell = Farewell {
+                moved: notice == Notice::MnLeft,
+                ..Farewell::new(peer, RoKind::Trigger, Owner::Teardown)
+            };
+            self.send_delete(id, farewell);
         }
         self.forget_path(id);
     }
 
-    /// A path that was removed on purpose does not come back with the next packet.
+    /// A path that was removed on purpose does not come back with the next packet, of whichever family.
     pub(super) fn hold_after_removal(&mut self, id: PathId, why: &str) {
-        if let Some(path) = self.paths.get(id) {
-            let (source, destination) = path.ends.shown();
-            let now = self.node.mono();
+        let now = self.node.mono();
+        let pairs = self.paths.get(id).map(|path| path.ends.pairs());
+        for (source, destination) in pairs.unwrap_or_default() {
             self.hold_off
                 .refuse(now, source, destination, why.to_owned());
+        }
+    }
+
+    /// RO Trigger with lifetime 0. Without H the peer, or an operator there, wants no path for the pair: our own
+    /// packets do not bring it back, but an RO Trigger of the peer does at once.
+    pub(super) fn on_end_at_peer(&mut self, id: PathId, mn_left: bool) {
+        if !mn_left {
+            self.hold_after_removal(id, ENDED_BY_PEER);
+        }
+        self.take_down(id, "peer", Notice::Needless);
+    }
+
+    /// The MN's previous MAG may not have noticed that it has left, and would put on its link what the other MAG
+    /// still sends: it is to hand that back to us (HL-20, HL-34), which we accept once `number` is applied.
+    ///
+    /// Earlier than what follows the MN, in time and by its Timestamp: where the previous MAG has a part in that,
+    /// the later decision counts (HL-17). A MAG that is told by revocation drops what it knows of the MN (RFC 5846).
+    pub(super) fn take_back_from(
+        &mut self,
+        homes: &[IpNet],
+        previous: IpAddr,
+        number: UpdateNumber,
+    ) {
+        if self.config.revoke_at_previous_mag {
+            return;
+        }
+        for id in self.paths.of_homes(homes) {
+            let farewell = Farewell {
+                moved: true,
+                number,
+                ..Farewell::new(previous, RoKind::Init, Owner::Teardown)
+            };
+            self.send_delete(id, farewell);
         }
     }
 
@@ -85,7 +147,7 @@ impl LocalMobilityAnchor {
             _ => self.mag_to_tell(id).map(|mag| (mag, RoKind::Init)),
         };
         if let Some((peer, kind)) = target {
-            let request = self.send_delete(id, peer, kind, Owner::Withdraw(id));
+            let request = self.send_delete(id, Farewell::new(peer, kind, Owner::Withdraw(id)));
             if let Some(path) = self.paths.get_mut(id) {
                 path.request = Some(request);
             }
@@ -100,13 +162,7 @@ impl LocalMobilityAnchor {
     }
 
     /// RO Init or RO Trigger with lifetime 0. MAG-ADDR is mandatory in both (L-30).
-    fn send_delete(
-        &mut self,
-        id: PathId,
-        peer: IpAddr,
-        kind: RoKind,
-        owner: Owner,
-    ) -> crate::path::RequestId {
+    fn send_delete(&mut self, id: PathId, farewell: Farewell) -> crate::path::RequestId {
         let timestamp = self.clock.tick(self.node.now.wall);
         let source_mag = self.paths.get(id).and_then(|path| {
             let home = path.ends.source.homes.first()?;
@@ -119,14 +175,15 @@ impl LocalMobilityAnchor {
             .get(id)
             .map(|path| path.ends.options(Some(mag), Some(timestamp)));
         let draft = Draft {
-            peer,
-            kind,
-            handover: false,
+            peer: farewell.peer,
+            kind: farewell.kind,
+            handover: farewell.moved,
             lifetime: 0,
             options: options.unwrap_or_default(),
-            owner,
+            owner: farewell.owner,
         };
-        self.node.ask(&self.config.localized_routing, 0, draft)
+        let policy = &self.config.localized_routing;
+        self.node.ask(policy, farewell.number, draft)
     }
 
     pub(super) fn cancel_request(&mut self, id: PathId) {
@@ -154,7 +211,7 @@ impl LocalMobilityAnchor {
             return self.node.refuse(token, None, "no-such-path", text);
         };
         self.hold_after_removal(id, "removed");
-        self.take_down(id, "removed", true);
+        self.take_down(id, "removed", Notice::Decided);
         self.node.reply(token, Ok(Answer::PathRemoved));
     }
 
@@ -163,7 +220,19 @@ impl LocalMobilityAnchor {
     pub(super) fn on_shutdown(&mut self) {
         let ids: Vec<PathId> = self.paths.iter().map(|(id, _)| id).collect();
         for id in ids {
-            self.take_down(id, "shutdown", true);
+            self.take_down(id, "shutdown", Notice::Decided);
+        }
+    }
+}
+
+impl Farewell {
+    fn new(peer: IpAddr, kind: RoKind, owner: Owner) -> Self {
+        Self {
+            peer,
+            kind,
+            moved: false,
+            number: 0,
+            owner,
         }
     }
 }

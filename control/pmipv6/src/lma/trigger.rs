@@ -9,6 +9,7 @@ use super::detection::common;
 use super::localized::REFUSED;
 use super::nat::BOTH_BEHIND_NATS;
 use super::state::{Owner, PathState, Role};
+use super::teardown::Notice;
 use crate::io::UpdateNumber;
 use crate::path::{Asked, Draft, Ends, EndsExt, PathId, end, says_nat};
 use crate::wire::MobilityOption;
@@ -199,7 +200,7 @@ impl LocalMobilityAnchor {
         };
         let role = self.paths.get(id).map(|path| path.role);
         if role == Some(Role::Controller { peer: from }) {
-            self.take_down(id, "peer", false);
+            self.take_down(id, "peer", Notice::Needless);
         }
     }
 
@@ -266,6 +267,9 @@ impl LocalMobilityAnchor {
         {
             self.trigger_back(asked, known, &order, &ends);
             return Ok(());
+        }
+        for (a, b) in ends.pairs() {
+            self.hold_off.clear(a, b);
         }
         let role = Role::Controller { peer: asked.peer };
         let id = match known {
@@ -388,7 +392,7 @@ impl LocalMobilityAnchor {
             Role::Delegated { controller } if controller == asked.peer => {}
             _ => return Err(ro_status::PEER_NOT_AUTHORIZED),
         }
-        self.take_down(id, "peer", false);
+        self.on_end_at_peer(id, request.handover);
         self.node
             .answer(0, asked, ro_status::SUCCESS, 0, echo(request));
         Ok(())

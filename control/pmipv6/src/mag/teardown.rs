@@ -29,13 +29,18 @@ impl MobileAccessGateway {
             });
             // A home here may also be the far end of a path, seen from an MN that is still here.
             if local {
-                // The sending half first: what it sends asks for answers.
-                let lma = self.lmas_of(id).first().copied();
-                self.end_path(id, reason);
-                self.hand_back(id, lma);
-                self.drop_if_untold(id);
+                self.leave_path(id, reason);
             }
         }
+    }
+
+    /// The MN of a path is here no more: what still comes for it goes back to its LMA.
+    fn leave_path(&mut self, id: PathId, reason: &str) {
+        // The sending half first: what it sends asks for answers.
+        let lma = self.lmas_of(id).first().copied();
+        self.end_path(id, reason);
+        self.hand_back(id, lma);
+        self.drop_if_untold(id);
     }
 
     /// Stops sending at once and tells the peer; our receiving half stays until the peer has stopped too.
@@ -189,7 +194,8 @@ impl MobileAccessGateway {
             .answer(number, asked, ro_status::SUCCESS, 0, echo(request));
     }
 
-    /// RO Init with lifetime 0: the LMA wants the pair's packets back (HL-20).
+    /// RO Init with lifetime 0: the LMA wants the pair's packets back (HL-20). With H since the MN is at another MAG
+    /// already, which this one may not have noticed: on its link the packets would be lost.
     pub(super) fn on_init_delete(&mut self, asked: Asked, request: &RoRequest, ends: &Ends) {
         let Some(id) = self.paths.find(ends) else {
             return self
@@ -210,7 +216,10 @@ impl MobileAccessGateway {
                 .node
                 .answer(0, asked, ro_status::STALE, 0, echo(request));
         }
-        self.end_path(id, "removed");
+        match request.handover {
+            true => self.leave_path(id, "moved"),
+            false => self.end_path(id, "removed"),
+        }
         self.node
             .answer_after_all(asked, ro_status::SUCCESS, 0, echo(request));
     }

@@ -659,6 +659,15 @@ fn kind(kind: RoKind) -> &'static str {
     }
 }
 
+/// Without what one node sent and got: the draft's figures leave the MAG out that an MN has left (HL-20).
+pub(crate) fn without(trace: &[String], name: &str) -> Vec<String> {
+    let others = trace.iter().filter(|line| {
+        let mut words = line.split_whitespace();
+        words.next() != Some(name) && words.nth(1) != Some(name)
+    });
+    others.cloned().collect()
+}
+
 /// An address in a home.
 pub(crate) fn host(home: &IpNet) -> IpAddr {
     match home {
@@ -679,6 +688,14 @@ pub(crate) fn lose(mut times: u32, which: impl Fn(&Sent) -> bool + 'static) -> O
         times -= u32::from(hit);
         hit
     }))
+}
+
+/// Loses every RO Init that ends a path at one MAG.
+pub(crate) fn ends_at(mag: IpAddr) -> Option<Filter> {
+    lose(u32::MAX, move |sent| {
+        let ends = matches!(&sent.message, Message::RoRequest(request) if request.lifetime == 0);
+        ends && sent.destination == mag && is_request(sent, RoKind::Init)
+    })
 }
 
 pub(crate) fn is_request(sent: &Sent, wanted: RoKind) -> bool {

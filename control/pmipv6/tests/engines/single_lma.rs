@@ -268,7 +268,7 @@ fn l_47_l_48_l_49_ls_3_handover_of_the_source_updates_the_path() {
     domain.entries.clear();
     domain.attach("mag3", "mn1@lma1", 3);
     assert_eq!(
-        domain.take_trace(),
+        without(&domain.take_trace(), "mag1"),
         [
             "mag3 > lma1 PBU",
             "lma1 > mag3 PBA status 0",
@@ -346,6 +346,7 @@ fn l_50_detach_then_attach_elsewhere_brings_the_path_back_without_a_new_packet()
 fn l_50_without_detach_the_previous_mag_forgets_at_expiry() {
     let mut domain = domain();
     localized(&mut domain);
+    domain.lose = ends_at(address("mag1"));
     domain.attach("mag3", "mn1@lma1", 3);
     assert_eq!(domain.states("mag1"), ["active"]);
     domain.seconds(400);
@@ -360,7 +361,7 @@ fn l_56_ls_6_hl_22_handover_of_the_destination_goes_to_its_new_mag() {
     domain.take_trace();
     domain.attach("mag3", "mn3@lma1", 3);
     assert_eq!(
-        domain.take_trace(),
+        without(&domain.take_trace(), "mag2"),
         [
             "mag3 > lma1 PBU",
             "lma1 > mag3 PBA status 0",

@@ -627,7 +627,8 @@ fn l_66_setup_keeps_the_nat_open_and_finds_it_again() {
 fn hl_17_l_66_a_mag_that_was_left_does_not_take_the_path_back_with_its_keepalive() {
     let mut domain = mag2_behind();
     let (source, destination) = localized(&mut domain);
-    // MAG2 is not told that MN2 has left, and goes on keeping its NAT open.
+    // MAG2 does not get to know that MN2 has left, and goes on keeping its NAT open.
+    domain.lose = ends_at(address_of("mag2"));
     domain.attach("mag3", "mn3@lma1", 3);
     domain.take_trace();
     domain.seconds(120);
