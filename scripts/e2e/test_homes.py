@@ -107,14 +107,15 @@ class Several(WithHomes):
 
     def test_3_l_47_a_handover_takes_both_prefixes_and_both_paths_along(self):
         domain = self.domain
-        before = domain.mn1.addresses()
+        before = sorted(domain.mn1.addresses())
         domain.attach(domain.mn1, domain.mag3, HI_BETWEEN_MAGS)
         domain.detach_moved(domain.mn1, domain.mag1)
-        wait_for("both paths follow", lambda: len(
-            [path for path in live_paths(domain.mag3) if path["state"] == "active"]) >= 2)
+        wait_for("both paths follow", lambda: [
+            path["peer"] for path in live_paths(domain.mag2) if path["state"] == "active"] == 2 * [
+                str(ADDRESS["mag3"])])
         wait_for("MN2 answers", lambda: domain.mn1.ping(domain.home(domain.mn2)[0], 2).lost == 0)
         self.each_is_direct()
-        self.assertEqual((OWN, before), (sorted(self.homes("mn1")), domain.mn1.addresses()))
+        self.assertEqual((OWN, before), (sorted(self.homes("mn1")), sorted(domain.mn1.addresses())))
 
     def test_4_rfc5213_5_4_1_1_a_part_of_the_prefixes_is_not_the_session(self):
         """159: the prefixes of the PBU are not those of the binding."""

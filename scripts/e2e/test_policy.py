@@ -6,8 +6,9 @@ draft-loureiro section 8: the LMA enforces. Rows L-3 (detection), L-12 (policy).
 import time
 
 from e2e.case import WithDomain
+from e2e.two_lmas import WithTwoLmas
 from lab.ctl import Refused
-from lab.domain import ADDRESS, HI_BETWEEN_MAGS, mn_id
+from lab.domain import ADDRESS, HI_BETWEEN_MAGS, mn_id, two_lmas
 from lab.shell import wait_for
 from lab.steps import user_packets
 
@@ -16,6 +17,7 @@ SMALL_PINGS, SMALL_INTERVAL_S = 250, 0.04
 LARGE_PINGS, LARGE = 60, 1_100
 AT = {"mn1": "mag1", "mn2": "mag2", "mn3": "mag2", "mn4": "mag1", "mn5": "mag1", "mn6": "mag3"}
 MAX_PATHS, MAX_PATHS_PER_MN = 2, 1
+NOT_ALLOWED = 128
 
 
 def by_octets(name, config):
@@ -200,3 +202,30 @@ class Bounds(WithDomain):
         self.by_hand("request", "mn5", "mn2")
         self.localized("mn5", "mn2")
         self.said = "; ".join(told)
+
+
+def not_mn2(name, config):
+    """LMA2 does not let its MN be localized; LMA1 knows nothing of that."""
+    two_lmas(name, config)
+    if name == "lma2":
+        config["lma"]["mobile_nodes"] = [{"mn_id": "mn2@lab.example", "localized_routing": False}]
+
+
+class TheOtherLma(WithTwoLmas):
+    """L-12 with two LMAs: each enforces for its own."""
+
+    adjust = staticmethod(not_mn2)
+
+    def test_l_12_the_peer_lma_refuses_for_its_mn_and_both_say_why(self):
+        domain, since = self.domain, time.time()
+        self.assertEqual(0, domain.mn1.ping(self.there, 20).lost)
+        told = []
+        for name, reason in (("lma", "peer LMA refused: "), ("lma2", "policy of the source MN")):
+            told += wait_for(f"{name} says why", lambda n=name, r=reason: [
+                line for line in domain.nodes[n].crowflyctl("paths").stdout.splitlines()
+                if str(self.one) in line or str(self.two) in line if r in line])
+        trigger, ack = domain.expect_order(since, [("RO Trigger", "lma", "lma2"), ("RO Trigger Ack", "lma2", "lma")])
+        self.assertEqual((trigger.sequence, NOT_ALLOWED), (ack.sequence, ack.status))
+        self.assertEqual([], [m.name for m in domain.signalling(since) if m.name in ("RO Init", "RO Setup")])
+        self.assertEqual([], domain.paths_anywhere())
+        self.said = "; ".join(" ".join(line.split()[5:]) for line in told)

@@ -12,7 +12,7 @@ from e2e.case import WithLab, binaries
 from e2e.ipv4_homes import FIXED_MAC, POOL, ROUTER, ipv4_pool
 from lab import mh, pcap
 from lab.capture import Capture
-from lab.domain import FIXED_ROUTER, HI_BETWEEN_MAGS, HI_NEW, NODES, WITH_IPV4, Domain, attach_words
+from lab.domain import ADDRESS, FIXED_ROUTER, HI_BETWEEN_MAGS, HI_NEW, NODES, WITH_IPV4, Domain, attach_words
 from lab.host import INTERFACE
 from lab.inject import Sender, ether, ipv6
 from lab.shell import run, wait_for
@@ -145,10 +145,12 @@ class Vlans(WithLab):
 
     def test_6_a_handover_to_another_vlan_of_another_mag_keeps_addresses_and_path(self):
         domain, mn1 = self.domain, self.mns["mn1"]
-        before, since = (mn1.addresses(), mn1.ipv4_addresses()), time.time()
+        before, since = (mn1.addresses(), mn1.ipv4_addresses()), time.time()  # one of each
         domain.join(mn1, domain.mag3, MOVED, HI_BETWEEN_MAGS)
         domain.detach_moved(mn1, domain.mag1)
-        wait_for("its paths follow", lambda: self.active(domain.mag3) == 4)
+        for mag in (domain.mag1, domain.mag2):
+            wait_for(f"its paths with {mag.name} follow", lambda m=mag: 2 == len([
+                path for path in live_paths(m) if path["state"] == "active" and path["peer"] == str(ADDRESS["mag3"])]))
         wait_for("MN2 answers", lambda: mn1.ping(self.homes["mn2"][0], 2).lost == 0)
         self.said = f"direct again within {time.time() - since:.1f} s"
         self.direct("mn1", "mn2")
