@@ -2,15 +2,19 @@
 //!
 //! ```text
 //!   cargo run --release -p pmipv6 --example sim -- --schedules 1000000 --seed 0
+//!   cargo run --release -p pmipv6 --example sim -- --schedules 400 --digest
 //!   cargo run --release -p pmipv6 --example sim -- --scale [--mobiles N] [--seconds S]
 //! ```
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use pmipv6::sim::{
-    Domain, Faults, Layout, Operation, Rng, SECOND, Schedule, Stats, Tally, Timers, engine, shrink,
+    Domain, Faults, Layout, Operation, Outcome, Rng, SECOND, Schedule, Stats, Tally, Timers,
+    engine, shrink,
 };
 
 /// Runs that the shrinker may spend on a failing seed.
@@ -22,6 +26,8 @@ struct Arguments {
     schedules: u64,
     seed: u64,
     scale: bool,
+    /// Print a number for every schedule's trace and figures: the same where the run has not changed.
+    digest: bool,
     mags: usize,
     lmas: usize,
     mobiles: usize,
@@ -34,6 +40,7 @@ fn arguments() -> Result<Arguments, String> {
         schedules: 10_000,
         seed: 0,
         scale: false,
+        digest: false,
         mags: 200,
         lmas: 4,
         mobiles: 100_000,
@@ -44,6 +51,10 @@ fn arguments() -> Result<Arguments, String> {
     while let Some(word) = words.next() {
         if word == "--scale" {
             arguments.scale = true;
+            continue;
+        }
+        if word == "--digest" {
+            arguments.digest = true;
             continue;
         }
         let value = words.next().ok_or(format!("{word} needs a number"))?;
@@ -101,7 +112,10 @@ fn schedules(arguments: &Arguments) -> ExitCode {
     let mut failed = BTreeMap::new();
     for count in 1..=arguments.schedules {
         let seed = arguments.seed + count - 1;
-        let outcome = Schedule::generate(seed).run(&engine, false);
+        let outcome = Schedule::generate(seed).run(&engine, arguments.digest);
+        if arguments.digest {
+            println!("digest {seed} {:016x}", digest(&outcome));
+        }
         sum.add(&outcome.stats, &outcome.tally);
         if let Some(violation) = outcome.violation {
             println!("seed {seed}: {violation}");
@@ -143,6 +157,12 @@ fn schedules(arguments: &Arguments) -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
+}
+
+fn digest(outcome: &Outcome) -> u64 {
+    let mut digest = DefaultHasher::new();
+    (&outcome.trace, format!("{:?}", outcome.stats)).hash(&mut digest);
+    digest.finish()
 }
 
 fn per_second(count: u64, start: Instant) -> f64 {

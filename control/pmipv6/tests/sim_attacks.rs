@@ -4,12 +4,15 @@
 use pmipv6::io::Engine;
 use pmipv6::mag::MobileAccessGateway;
 use pmipv6::sim::{
-    GateFault, Layout, Lie, NodeIndex, Operation, Role, Schedule, Stats, ViolationKind, engine,
-    mag_config,
+    Faults, GateFault, Layout, Lie, NodeIndex, Operation, Role, Schedule, Stats, ViolationKind,
+    engine, mag_config,
 };
 
 /// Something wrong must be noticed within this many schedules.
 const SCHEDULES: usize = 60;
+
+/// Schedules in which keys change.
+const KEY_CHANGES: usize = 12;
 
 fn protected() -> impl Iterator<Item = Schedule> {
     let schedules = (0..).map(Schedule::generate);
@@ -67,6 +70,33 @@ fn sequence_numbers_that_begin_again_after_a_restart_are_noticed() {
 #[test]
 fn l_74_a_node_that_takes_clear_messages_for_protected_ones_is_noticed() {
     notices(GateFault::TakesClear, ViolationKind::Unauthorised);
+}
+
+#[test]
+fn old_keys_that_go_while_others_send_with_them_are_noticed() {
+    notices(GateFault::DropsOldKeys, ViolationKind::Protection);
+}
+
+/// Two generations of keys, and every message arrives: on a network that loses none.
+#[test]
+fn keys_change_while_messages_are_in_flight_and_none_is_lost() {
+    let changes_keys = |of: &Operation| matches!(of, Operation::ChangeKeys { .. });
+    let schedules = (0..).map(Schedule::generate);
+    let schedules = schedules.filter(|of| of.operations.iter().any(|(_, of)| changes_keys(of)));
+    let mut changes = 0;
+    for mut schedule in schedules.take(KEY_CHANGES) {
+        schedule.faults = Faults::NONE;
+        let harmless = |of: &Operation| {
+            !of.is_failure() && !matches!(of, Operation::Attack { .. } | Operation::Rebind { .. })
+        };
+        schedule.operations.retain(|(_, of)| harmless(of));
+        let outcome = schedule.run(&engine, true);
+        assert!(outcome.violation.is_none(), "{:?}", outcome.violation);
+        assert!(outcome.stats.discards.is_empty(), "{:?}", outcome.stats);
+        let changed = |line: &&String| line.contains("has keys [(2, true)]");
+        changes += outcome.trace.iter().filter(changed).count();
+    }
+    assert!(changes > 2 * KEY_CHANGES, "{changes} nodes changed keys");
 }
 
 /// A MAG that would like to keep its paths for ever, and takes the LMA's word for how long it may: what

@@ -9,7 +9,9 @@ use ipnet::IpNet;
 use pmipv6::io::{
     BindingView, Engine, Entry, Input, MacAddr, Now, Output, PathView, PeerView, UpdateNumber, Via,
 };
-use pmipv6::sim::{Layout, NodeIndex, Role, Schedule, ViolationKind, engine, homes_in};
+use pmipv6::sim::{
+    Layout, NodeIndex, Operation, Role, SECOND, Schedule, ViolationKind, engine, homes_in,
+};
 use pmipv6::wire::message::RoKind;
 use pmipv6::wire::{Message, MobilityOption, timestamp_from_duration};
 
@@ -27,6 +29,10 @@ trait Breakage {
     fn now(&mut self, _: Now) {}
     fn output(&mut self, output: Output) -> Tampered {
         Tampered::Pass(output)
+    }
+    /// What it says of its own, after everything else.
+    fn more(&mut self) -> Option<Output> {
+        None
     }
     /// Tell the engine at once that its updates are applied.
     fn applies_at_once(&self) -> bool {
@@ -120,6 +126,7 @@ impl<B: Breakage> Engine for Broken<B> {
             self.take(outputs, out);
         }
         self.tell(now, out);
+        out.extend(self.breakage.more());
     }
     fn next_deadline(&self) -> Option<Duration> {
         self.inner.next_deadline()
@@ -140,12 +147,22 @@ impl<B: Breakage> Engine for Broken<B> {
 
 /// Runs schedules with the breakage until one fails; it must fail for one of these reasons.
 fn notices<B: Breakage + 'static>(breakage: fn() -> B, at: Role, reasons: &[ViolationKind]) {
-    notices_among(|_| true, breakage, at, reasons);
+    notices_where(|_| true, breakage, at, reasons);
 }
 
 /// The same, with those schedules alone whose domain is of a kind.
 fn notices_among<B: Breakage + 'static>(
     of_kind: fn(&Layout) -> bool,
+    breakage: fn() -> B,
+    at: Role,
+    reasons: &[ViolationKind],
+) {
+    notices_where(|schedule| of_kind(&schedule.layout), breakage, at, reasons);
+}
+
+/// The same, with those schedules alone that are of a kind.
+fn notices_where<B: Breakage + 'static>(
+    of_kind: impl Fn(&Schedule) -> bool,
     breakage: fn() -> B,
     at: Role,
     reasons: &[ViolationKind],
@@ -158,7 +175,7 @@ fn notices_among<B: Breakage + 'static>(
         }
     };
     let schedules = (0..).map(Schedule::generate);
-    let schedules = schedules.filter(|schedule| of_kind(&schedule.layout));
+    let schedules = schedules.filter(|schedule| of_kind(schedule));
     for schedule in schedules.take(SCHEDULES) {
         let outcome = schedule.run(&build, false);
         if let Some(violation) = outcome.violation {
@@ -535,4 +552,106 @@ fn l_65_ls_11_an_lma_that_says_nothing_of_the_nat_before_its_mag_is_noticed() {
     // Of crossed triggers it believes that it had said so, and takes control beside the other.
     let reasons = [ViolationKind::NotLocalized, ViolationKind::Controllers];
     notices_among(nats, HidesTheNat::default, Role::Lma, &reasons);
+}
+
+/// Nothing that was granted before a pause like this stands after it.
+const LONG_PAUSE: Duration = Duration::from_secs(100);
+
+fn stands_still_for_long(schedule: &Schedule) -> bool {
+    let long = LONG_PAUSE.as_secs() * SECOND;
+    let is_long = |operation: &Operation| matches!(operation, Operation::Freeze { for_us, .. } if *for_us > long);
+    schedule.operations.iter().any(|(_, of)| is_long(of))
+}
+
+/// Knows when it was asked last.
+#[derive(Default)]
+struct Pause {
+    last: Duration,
+}
+impl Pause {
+    fn is_over(&mut self, now: Now) -> bool {
+        let before = std::mem::replace(&mut self.last, now.mono);
+        now.mono - before > LONG_PAUSE
+    }
+}
+
+/// After standing still, refreshes what it refreshed before.
+#[derive(Default)]
+struct RefreshesWhatIsOver {
+    pause: Pause,
+    has_woken: bool,
+    refresh: Option<Output>,
+}
+impl Breakage for RefreshesWhatIsOver {
+    fn now(&mut self, now: Now) {
+        self.has_woken = self.pause.is_over(now);
+    }
+    fn output(&mut self, output: Output) -> Tampered {
+        if let Output::Send {
+            message: Message::RoRequest(request),
+            ..
+        } = &output
+            && request.kind == RoKind::Refresh
+        {
+            self.refresh = Some(output.clone());
+        }
+        Tampered::Pass(output)
+    }
+    fn more(&mut self) -> Option<Output> {
+        self.refresh.take_if(|_| self.has_woken)
+    }
+}
+
+#[test]
+fn hl_33_a_mag_that_wakes_and_refreshes_a_path_that_is_over_is_noticed() {
+    let reasons = [ViolationKind::Outlives];
+    notices_where(
+        stands_still_for_long,
+        RefreshesWhatIsOver::default,
+        Role::Mag,
+        &reasons,
+    );
+}
+
+/// After standing still, its workers go on forwarding by entries that are over.
+#[derive(Default)]
+struct KeepsWhatIsOver {
+    pause: Pause,
+    has_woken: bool,
+}
+impl Breakage for KeepsWhatIsOver {
+    fn now(&mut self, now: Now) {
+        self.has_woken = self.pause.is_over(now);
+    }
+    fn output(&mut self, output: Output) -> Tampered {
+        match output {
+            Output::Program {
+                entry: Entry::Unbind { .. } | Entry::PathSendRemove { .. },
+                ..
+            } if self.has_woken => Tampered::Swallow,
+            other => Tampered::Pass(other),
+        }
+    }
+}
+
+#[test]
+fn an_lma_that_wakes_and_forwards_by_bindings_that_are_over_is_noticed() {
+    let reasons = [ViolationKind::Outlives];
+    notices_where(
+        stands_still_for_long,
+        KeepsWhatIsOver::default,
+        Role::Lma,
+        &reasons,
+    );
+}
+
+#[test]
+fn hl_33_a_mag_that_wakes_and_forwards_by_paths_that_are_over_is_noticed() {
+    let reasons = [ViolationKind::Outlives, ViolationKind::InconsistentEntry];
+    notices_where(
+        stands_still_for_long,
+        KeepsWhatIsOver::default,
+        Role::Mag,
+        &reasons,
+    );
 }

@@ -65,6 +65,11 @@ impl Domain<'_> {
                 destination,
             } => self.hush(source, destination),
             Operation::Crash { node, down_us } => self.crash(node, down_us),
+            Operation::Freeze {
+                node,
+                for_us,
+                queue,
+            } => self.freeze(node, for_us, queue),
             Operation::Partition { one, other, for_us } => {
                 self.network.partition(one, other);
                 self.after(for_us, Event::Heal { one, other });
@@ -91,6 +96,7 @@ impl Domain<'_> {
                 attack,
                 for_us,
             } => self.begin_attack(attack, node, for_us),
+            Operation::ChangeKeys { apart_us } => self.change_keys(apart_us),
             Operation::Rebind { node } => self.nats.rebind(node),
             Operation::PathRequest {
                 node,
@@ -131,7 +137,7 @@ impl Domain<'_> {
     }
 
     fn attach(&mut self, index: MobileIndex, mag: NodeIndex, epoch: u32) {
-        if !self.nodes[mag].is_up() {
+        if !self.nodes[mag].is_up() || self.is_frozen(mag) {
             return self.try_again(index, RETRY);
         }
         let known = !self.mobiles[index].homes.is_empty();

@@ -16,7 +16,8 @@ use crate::wire::iana::NEXT_HEADER_MH;
 use super::check::ViolationKind;
 use super::domain::Domain;
 use super::event::Event;
-use super::gate::{GateFault, Handling, Sealed, is_extended, spi, suite};
+use super::gate::{GateFault, Handling, Sealed, is_extended, spi, spi_of, suite};
+use super::keys::generation_of;
 use super::layout::MobileIndex;
 use super::network::{Micros, NodeIndex, SECOND};
 use super::rng::Rng;
@@ -141,7 +142,8 @@ impl Domain<'_> {
                 let from = self.rng_attacker.index(self.nodes.len());
                 let mut octets = packet.octets.clone();
                 if from != packet.from && from != packet.to {
-                    octets[..4].copy_from_slice(&spi(from, packet.to).to_be_bytes());
+                    let other = spi(from, packet.to, generation_of(spi_of(&octets)));
+                    octets[..4].copy_from_slice(&other.to_be_bytes());
                     self.strike_with(packet, octets);
                 }
             }
@@ -165,7 +167,7 @@ impl Domain<'_> {
     fn strike_with(&mut self, packet: &Rc<Sealed>, octets: Vec<u8>) {
         self.stats.attacks += 1;
         let packet = Rc::clone(packet);
-        let handling = Handling::Tampered(octets);
+        let handling = Handling::Tampered(octets.into());
         self.after(AT_ONCE, Event::Sealed { packet, handling });
     }
 
@@ -202,13 +204,14 @@ impl Domain<'_> {
         let Some(message) = self.forged(from) else {
             return;
         };
-        let suite = suite(from, to);
+        let generation = generation_of(spi_of(&seen.octets));
+        let suite = suite(from, to, generation);
         let mut octets = vec![0; suite.key_len()];
         if self.rng_attacker.fill(&mut octets).is_err() {
             return;
         }
         let parameters = Parameters {
-            spi: spi(from, to),
+            spi: spi(from, to, generation),
             suite,
             key: &KeyMaterial::new(&octets),
             extended_sequence_numbers: is_extended(from, to),
@@ -231,6 +234,9 @@ impl Domain<'_> {
     /// To the boundary, which must not let it in, and past it to the engine, which must not act on it.
     fn speak_in_the_clear(&mut self, seen: &Rc<Sealed>) {
         let (from, to) = (seen.from, seen.to);
+        if self.is_frozen(to) {
+            return;
+        }
         let Some(message) = self.forged(from) else {
             return;
         };

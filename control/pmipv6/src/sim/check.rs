@@ -1,10 +1,13 @@
 //! What must hold all the time: the invariants, and those that are looked at every second.
 
 use crate::io::Entry;
+use crate::wire::Message;
+use crate::wire::message::RoKind;
 
 use super::domain::Domain;
-use super::forwarding::Forwarding;
+use super::forwarding::{Forwarding, PairKey};
 use super::network::{Micros, NodeIndex, SECOND};
+use super::promise::pairs_in;
 
 /// Something that must never happen has happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +71,10 @@ pub enum ViolationKind {
 
 /// A command must have been answered after this (an attach gives up after 10 s).
 const REPLY_BOUND: Micros = 60 * SECOND;
+/// The halves of a path go one after the other: the sending half, word of that, the receiving half, the
+/// home.
+const WORKER_TURNS: Micros = 4;
+
 impl Domain<'_> {
     /// Keeps no account of lifetimes: for domains so large that it would be felt.
     pub fn without_lifetime_checks(&mut self) {
@@ -91,13 +98,36 @@ impl Domain<'_> {
             self.violate(ViolationKind::Unauthorised, text);
         }
     }
+    /// Nobody refreshes a path that is over: who stood still for longer than it lasted ends it.
+    pub(super) fn check_refresh(&mut self, node: NodeIndex, message: &Message) {
+        let refresh = match message {
+            Message::RoRequest(request) => request.kind == RoKind::Refresh && request.lifetime > 0,
+            _ => false,
+        };
+        if !refresh || self.grants.off {
+            return;
+        }
+        let is_over = |(one, other): &PairKey| self.now > self.grants.pair(node, *one, *other);
+        if let Some((one, other)) = pairs_in(message).iter().find(|pair| is_over(pair)) {
+            let name = &self.nodes[node].name;
+            let text = format!("{name} refreshes the path {one} {other}, which is over");
+            self.violate(ViolationKind::Outlives, text);
+        }
+    }
+
     /// No state outlives its lifetime.
     pub(super) fn check_lifetimes(&mut self) {
         if self.grants.off {
             return;
         }
         let mut late = None;
+        // Who stands still can end nothing; who has just gone on ends it as quickly as its workers can.
+        let allowed = SECOND + WORKER_TURNS * self.layout.lag_max_us;
+        let excused = |index| self.is_frozen(index) || self.has_just_woken(index, allowed);
         for (index, node) in self.nodes.iter().enumerate() {
+            if excused(index) {
+                continue;
+            }
             let table = &node.dataplane.workers[0].table;
             late = late
                 .or_else(|| self.late_home(index, table))
@@ -110,7 +140,9 @@ impl Domain<'_> {
             .commands
             .iter()
             .find(|(_, c)| {
-                self.now - c.at > REPLY_BOUND && self.nodes[c.node].incarnation == c.incarnation
+                self.now - c.at > REPLY_BOUND
+                    && self.nodes[c.node].incarnation == c.incarnation
+                    && !self.is_frozen(c.node)
             })
             .map(|(token, c)| format!("{} never answered {token}", self.nodes[c.node].name));
         if let Some(text) = overdue {

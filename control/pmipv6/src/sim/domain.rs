@@ -80,6 +80,10 @@ pub struct Domain<'a> {
     pub(super) numbers: super::gate::Numbers,
     pub(super) nats: super::nat::Nats,
     pub(super) nodes_down: usize,
+    /// Nodes that stand still.
+    pub(super) nodes_frozen: usize,
+    pub(super) rng_freeze: Rng,
+    pub(super) rng_keys: Rng,
     /// An LMA has lost its bindings in this run.
     pub(super) anchor_crashed: bool,
     /// Nodes that lie, or have lied.
@@ -135,6 +139,9 @@ impl<'a> Domain<'a> {
             numbers: super::gate::Numbers::default(),
             nats: super::nat::Nats::default(),
             nodes_down: 0,
+            nodes_frozen: 0,
+            rng_freeze: rng.fork(7),
+            rng_keys: rng.fork(8),
             anchor_crashed: false,
             liars: BTreeMap::new(),
             calm_since: 0,
@@ -227,8 +234,11 @@ impl<'a> Domain<'a> {
             clock_ahead_us: 0,
             gate: None,
             stored: crate::esp::Saved::default(),
+            stage: 0,
             wake_at: None,
             wakes: (0, 0),
+            frozen: None,
+            woke: None,
         }
     }
 

@@ -17,17 +17,29 @@ use super::packet::{Arrival, Packet};
 /// An engine that asks for the same deadline this often in a row is stuck.
 const MAX_WAKES_AT_ONCE: u32 = 1_000;
 
-/// What is to happen at a time.
+/// A message that arrives.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) to: NodeIndex,
+    pub(super) source: IpAddr,
+    pub(super) via: Via,
+    /// The node that sent it; none: a stranger.
+    pub(super) from: Option<NodeIndex>,
+    pub(super) message: Rc<Message>,
+}
+
+/// A user packet that arrives.
+#[derive(Debug)]
+pub(super) struct OnTheWay {
+    pub(super) packet: Packet,
+    pub(super) at: NodeIndex,
+    pub(super) arrival: Arrival,
+}
+
+/// What is to happen at a time. Small: the queue moves them about.
 #[derive(Debug)]
 pub(super) enum Event {
-    Message {
-        to: NodeIndex,
-        source: IpAddr,
-        via: Via,
-        /// The node that sent it; none: a stranger.
-        from: Option<NodeIndex>,
-        message: Rc<Message>,
-    },
+    Message(Box<Delivery>),
     Sealed {
         packet: Rc<Sealed>,
         handling: Handling,
@@ -50,11 +62,7 @@ pub(super) enum Event {
         incarnation: u32,
         input: Box<Input>,
     },
-    Packet {
-        packet: Box<Packet>,
-        at: NodeIndex,
-        arrival: Arrival,
-    },
+    Packet(Box<OnTheWay>),
     Talk {
         pair: (MobileIndex, MobileIndex),
         epoch: u32,
@@ -73,6 +81,18 @@ pub(super) enum Event {
     },
     Restart {
         node: NodeIndex,
+    },
+    Thaw {
+        node: NodeIndex,
+        incarnation: u32,
+    },
+    KeyStage {
+        stage: u32,
+        apart_us: Micros,
+    },
+    Reload {
+        node: NodeIndex,
+        stage: u32,
     },
     Heal {
         one: NodeIndex,
@@ -110,14 +130,14 @@ impl Ord for Scheduled {
 
 impl Domain<'_> {
     pub(super) fn event(&mut self, event: Event) {
+        if let Some(event) = self.unless_frozen(event) {
+            self.take_place(event);
+        }
+    }
+
+    fn take_place(&mut self, event: Event) {
         match event {
-            Event::Message {
-                to,
-                source,
-                via,
-                from,
-                message,
-            } => self.message(to, source, via, from, message),
+            Event::Message(delivery) => self.message(*delivery),
             Event::Sealed { packet, handling } => self.sealed_arrives(&packet, &handling),
             Event::Wake { node, incarnation } => self.wake(node, incarnation),
             Event::Apply {
@@ -135,16 +155,19 @@ impl Domain<'_> {
                     self.input(node, *input);
                 }
             }
-            Event::Packet {
-                packet,
-                at,
-                arrival,
-            } => self.packet(packet, at, arrival),
+            Event::Packet(way) => self.packet(way),
             Event::Talk { pair, epoch } => self.talk(pair, epoch),
             Event::Arrive { mobile, mag, epoch } => self.arrive(mobile, mag, epoch),
             Event::Retry { mobile } => self.retry(mobile),
             Event::Notice { mobile, mag } => self.notice(mobile, mag),
             Event::Restart { node } => self.restart(node),
+            Event::Thaw { node, incarnation } => {
+                if self.nodes[node].incarnation == incarnation {
+                    self.thaw(node);
+                }
+            }
+            Event::KeyStage { stage, apart_us } => self.begin_key_stage(stage, apart_us),
+            Event::Reload { node, stage } => self.reload(node, stage),
             Event::Heal { one, other } => self.heal(one, other),
             Event::Honest => self.calm_since = self.now,
             Event::Operation(operation) => self.operation(*operation),
@@ -156,14 +179,14 @@ impl Domain<'_> {
         }
     }
 
-    pub(super) fn message(
-        &mut self,
-        to: NodeIndex,
-        source: IpAddr,
-        via: Via,
-        from: Option<NodeIndex>,
-        message: Rc<Message>,
-    ) {
+    pub(super) fn message(&mut self, delivery: Delivery) {
+        let Delivery {
+            to,
+            source,
+            via,
+            from,
+            message,
+        } = delivery;
         if !self.nodes[to].is_up() {
             return;
         }
@@ -241,7 +264,7 @@ impl Domain<'_> {
         self.arm(index);
     }
 
-    fn arm(&mut self, index: NodeIndex) {
+    pub(super) fn arm(&mut self, index: NodeIndex) {
         let now = self.now;
         let node = &mut self.nodes[index];
         let deadline = node.engine.as_ref().and_then(|e| e.next_deadline());

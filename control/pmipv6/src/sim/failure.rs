@@ -17,6 +17,11 @@ impl Domain<'_> {
             return;
         }
         self.nodes_down += 1;
+        if let Some(frozen) = node.frozen.take() {
+            self.nodes_frozen -= 1;
+            // What was written for it is there when it starts.
+            node.stage = frozen.stage().unwrap_or(node.stage);
+        }
         self.anchor_crashed |= node.role == Role::Lma;
         let noted_at = node.gate.as_ref().map_or(0, |gate| gate.noted_at);
         node.last_notes.insert(node.incarnation, noted_at);
@@ -77,6 +82,7 @@ impl Domain<'_> {
                 self.heal(one, other);
             }
             self.restart(one);
+            self.thaw(one);
         }
         self.calm_since = self.now;
     }

@@ -8,7 +8,7 @@ use crate::io::{Input, Link};
 
 use super::check::ViolationKind;
 use super::domain::Domain;
-use super::event::Event;
+use super::event::{Event, OnTheWay};
 use super::layout::{MobileIndex, Role};
 use super::nat::peer_at;
 use super::network::{Micros, NodeIndex};
@@ -45,9 +45,13 @@ impl Domain<'_> {
         ) else {
             return;
         };
-        let packet = Box::new(Packet::new(source, destination, from, to));
+        let packet = Packet::new(source, destination, from, to);
         let arrival = Arrival::Access(self.layout.link(source));
-        self.packet(packet, mag, arrival);
+        self.event(Event::Packet(Box::new(OnTheWay {
+            packet,
+            at: mag,
+            arrival,
+        })));
     }
 
     /// Homes of one family; with IPv4, half of the pairs use that. MNs with several prefixes use them all.
@@ -56,9 +60,12 @@ impl Domain<'_> {
         let (ours, theirs) = (&self.mobiles[one].homes, &self.mobiles[other].homes);
         let common = |v4: bool| {
             let of = |homes: &[IpNet]| {
-                let of_family = || homes.iter().filter(|h| h.addr().is_ipv4() == v4);
-                let count = of_family().count().max(1);
-                of_family().nth((one + other) / 2 % count).copied()
+                let of_family = || homes.iter().filter(|h| matches!(h, IpNet::V4(_)) == v4);
+                match of_family().count() {
+                    0 => None,
+                    1 => of_family().next().copied(),
+                    count => of_family().nth((one + other) / 2 % count).copied(),
+                }
             };
             of(ours).zip(of(theirs))
         };
@@ -67,15 +74,16 @@ impl Domain<'_> {
     }
 
     /// A packet is at a node.
-    pub(super) fn packet(&mut self, mut packet: Box<Packet>, at: NodeIndex, arrival: Arrival) {
+    pub(super) fn packet(&mut self, mut way: Box<OnTheWay>) {
+        let at = way.at;
         if !self.nodes[at].is_up() {
-            return self.finish(&packet, at, Fate::Lost(Loss::NodeDown));
+            return self.finish(&way.packet, at, Fate::Lost(Loss::NodeDown));
         }
-        let arrival = self.named(&packet, at, arrival);
-        if !packet.visit(at, arrival) {
-            return self.finish(&packet, at, Fate::Looped);
+        let arrival = self.named(&way.packet, at, way.arrival);
+        if !way.packet.visit(at, arrival) {
+            return self.finish(&way.packet, at, Fate::Looped);
         }
-        let (from, to) = (packet.from, packet.to);
+        let (from, to) = (way.packet.from, way.packet.to);
         let node = &mut self.nodes[at];
         let table = node.dataplane.worker_for(from, to);
         let verdict = match node.role {
@@ -94,12 +102,12 @@ impl Domain<'_> {
         if noticed {
             self.pair_talks(at, from, to);
         }
-        packet.anchored |= self.nodes[at].role == Role::Lma;
+        way.packet.anchored |= self.nodes[at].role == Role::Lma;
         match verdict {
-            Verdict::Path(peer) | Verdict::Anchor(peer) => self.tunnel(packet, at, peer),
-            Verdict::Route => self.route(packet, at),
-            Verdict::Deliver(link, _) => self.deliver(&packet, at, link),
-            Verdict::Drop(loss) => self.finish(&packet, at, Fate::Lost(loss)),
+            Verdict::Path(peer) | Verdict::Anchor(peer) => self.tunnel(way, peer),
+            Verdict::Route => self.route(way),
+            Verdict::Deliver(link, _) => self.deliver(&way.packet, at, link),
+            Verdict::Drop(loss) => self.finish(&way.packet, at, Fate::Lost(loss)),
         }
     }
 
@@ -126,25 +134,25 @@ impl Domain<'_> {
         );
     }
 
-    fn tunnel(&mut self, packet: Box<Packet>, from: NodeIndex, peer: IpAddr) {
+    fn tunnel(&mut self, way: Box<OnTheWay>, peer: IpAddr) {
         if self.layout.ipv4_transport {
-            return self.tunnel4(packet, from, peer);
+            return self.tunnel4(way, peer);
         }
-        let outer = self.nodes[from].address;
+        let outer = self.nodes[way.at].address;
         match self.addresses.get(&peer).copied() {
-            Some(to) => self.carry(packet, from, to, Arrival::Tunnel(outer)),
-            None => self.finish(&packet, from, Fate::Lost(Loss::NoRoute)),
+            Some(to) => self.carry(way, to, Arrival::Tunnel(outer)),
+            None => self.finish(&way.packet, way.at, Fate::Lost(Loss::NoRoute)),
         }
     }
 
-    fn tunnel4(&mut self, packet: Box<Packet>, from: NodeIndex, peer: IpAddr) {
-        let table = self.nodes[from]
+    fn tunnel4(&mut self, way: Box<OnTheWay>, peer: IpAddr) {
+        let table = self.nodes[way.at]
             .dataplane
-            .worker_for(packet.from, packet.to);
+            .worker_for(way.packet.from, way.packet.to);
         let via = table.reach.get(&peer).copied().unwrap_or_default();
-        match self.way_of_packet(from, via) {
-            Some((to, outer)) => self.carry(packet, from, to, Arrival::Tunnel4(outer)),
-            None => self.finish(&packet, from, Fate::Lost(Loss::NoRoute)),
+        match self.way_of_packet(way.at, via) {
+            Some((to, outer)) => self.carry(way, to, Arrival::Tunnel4(outer)),
+            None => self.finish(&way.packet, way.at, Fate::Lost(Loss::NoRoute)),
         }
     }
 
@@ -157,25 +165,23 @@ impl Domain<'_> {
         peer_at(&table.reach, outer).map_or(arrival, Arrival::Tunnel)
     }
 
-    fn route(&mut self, packet: Box<Packet>, from: NodeIndex) {
-        match self.anchor_of_home(packet.to) {
-            Some(lma) if lma == from => self.finish(&packet, from, Fate::Lost(Loss::NotBound)),
-            Some(lma) => self.carry(packet, from, lma, Arrival::Network),
-            None => self.finish(&packet, from, Fate::Lost(Loss::NoRoute)),
+    fn route(&mut self, way: Box<OnTheWay>) {
+        match self.anchor_of_home(way.packet.to) {
+            Some(lma) if lma == way.at => {
+                self.finish(&way.packet, way.at, Fate::Lost(Loss::NotBound));
+            }
+            Some(lma) => self.carry(way, lma, Arrival::Network),
+            None => self.finish(&way.packet, way.at, Fate::Lost(Loss::NoRoute)),
         }
     }
 
-    fn carry(&mut self, packet: Box<Packet>, from: NodeIndex, at: NodeIndex, arrival: Arrival) {
-        match self.network.send_packet(self.now, from, at) {
-            Some(arrives) => self.at(
-                arrives,
-                Event::Packet {
-                    packet,
-                    at,
-                    arrival,
-                },
-            ),
-            None => self.finish(&packet, from, Fate::Lost(Loss::Partitioned)),
+    fn carry(&mut self, mut way: Box<OnTheWay>, to: NodeIndex, arrival: Arrival) {
+        match self.network.send_packet(self.now, way.at, to) {
+            Some(arrives) => {
+                (way.at, way.arrival) = (to, arrival);
+                self.at(arrives, Event::Packet(way));
+            }
+            None => self.finish(&way.packet, way.at, Fate::Lost(Loss::Partitioned)),
         }
     }
 
@@ -205,7 +211,7 @@ impl Domain<'_> {
         (gone && owns) || self.anchor_crashed
     }
 
-    fn finish(&mut self, packet: &Packet, at: NodeIndex, fate: Fate) {
+    pub(super) fn finish(&mut self, packet: &Packet, at: NodeIndex, fate: Fate) {
         let pair = (packet.source, packet.destination);
         match fate {
             Fate::WrongNode => self.violate(
@@ -255,7 +261,7 @@ impl Domain<'_> {
         let one = self.mobiles[one].settled_at?;
         let other = self.mobiles[other].settled_at?;
         let trouble = self.network.any_partition() || self.any_liar() || self.any_delayed();
-        let whole = !trouble && self.nodes_down == 0;
+        let whole = !trouble && self.nodes_down + self.nodes_frozen == 0;
         whole.then(|| one.max(other).max(self.calm_since))
     }
 }

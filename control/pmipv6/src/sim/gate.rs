@@ -26,6 +26,8 @@ use crate::wire::{Checksum, Message, Numbering, decode, encode};
 
 use super::check::ViolationKind;
 use super::domain::Domain;
+use super::event::Delivery;
+use super::keys::{generation_of, generations, oldest, spi_in};
 use super::layout::{Layout, Role};
 use super::network::{Micros, NodeIndex};
 use super::rng::Rng;
@@ -52,6 +54,8 @@ pub enum GateFault {
     ForgetsNumbers,
     /// Messages in the clear are taken for protected ones.
     TakesClear,
+    /// With the new keys the old ones are gone, while others send with them.
+    DropsOldKeys,
 }
 
 /// A node's boundary while it runs.
@@ -81,7 +85,7 @@ pub(super) enum Handling {
     /// As it left; perhaps late, or once more.
     AsItWas,
     /// As the attacker has made it.
-    Tampered(Vec<u8>),
+    Tampered(Box<[u8]>),
 }
 
 /// What the domain knows about sequence numbers.
@@ -104,13 +108,13 @@ impl Entropy for Rng {
 }
 
 /// SPI of the packets from one node to another.
-pub(super) fn spi(from: NodeIndex, to: NodeIndex) -> Spi {
-    FIRST_SPI + SPIS * to as Spi + from as Spi
+pub(super) fn spi(from: NodeIndex, to: NodeIndex, generation: u32) -> Spi {
+    spi_in(generation, FIRST_SPI + SPIS * to as Spi + from as Spi)
 }
 
-/// The suite between two nodes: every one of them is used somewhere.
-pub(super) fn suite(one: NodeIndex, other: NodeIndex) -> Suite {
-    Suite::ALL[(one + other) % Suite::ALL.len()]
+/// The suite between two nodes: every one of them is used somewhere, and another one with other keys.
+pub(super) fn suite(one: NodeIndex, other: NodeIndex, generation: u32) -> Suite {
+    Suite::ALL[(one + other + generation as usize - 1) % Suite::ALL.len()]
 }
 
 /// Whether sequence numbers between two nodes have 64 bits.
@@ -118,17 +122,26 @@ pub(super) fn is_extended(one: NodeIndex, other: NodeIndex) -> bool {
     (one + other).is_multiple_of(2)
 }
 
-fn leg(from: NodeIndex, to: NodeIndex) -> Leg {
-    let spi = spi(from, to);
-    let mut octets = vec![0; suite(from, to).key_len()];
+fn leg(from: NodeIndex, to: NodeIndex, generation: u32) -> Leg {
+    let spi = spi(from, to, generation);
+    let mut octets = vec![0; suite(from, to, generation).key_len()];
     let filled = Rng::new(KEYS ^ u64::from(spi)).fill(&mut octets);
     debug_assert!(filled.is_ok());
     let key = KeyMaterial::new(&octets);
     Leg { spi, key }
 }
 
-fn config(layout: &Layout, own: NodeIndex) -> Config {
+pub(super) fn config(layout: &Layout, own: NodeIndex, stage: u32) -> Config {
     let others = (0..layout.lmas + layout.mags).filter(|other| *other != own);
+    let generations = generations(stage, layout.gate_fault);
+    let association = |other, (generation, sends): (u32, bool)| AssociationConfig {
+        generation,
+        suite: suite(own, other, generation),
+        extended_sequence_numbers: is_extended(own, other),
+        not_before: Duration::ZERO,
+        inbound: leg(other, own, generation),
+        outbound: sends.then(|| leg(own, other, generation)),
+    };
     let peer = |other: NodeIndex| PeerConfig {
         authorization: PeerAuthorization {
             addresses: addresses(layout, other),
@@ -138,14 +151,9 @@ fn config(layout: &Layout, own: NodeIndex) -> Config {
             },
             homes: Vec::new(),
         },
-        associations: vec![AssociationConfig {
-            generation: 1,
-            suite: suite(own, other),
-            extended_sequence_numbers: is_extended(own, other),
-            not_before: Duration::ZERO,
-            inbound: leg(other, own),
-            outbound: Some(leg(own, other)),
-        }],
+        associations: (generations.iter())
+            .map(|generation| association(other, *generation))
+            .collect(),
     };
     Config {
         peers: others.map(peer).collect(),
@@ -169,7 +177,7 @@ fn number(octets: &[u8]) -> u32 {
     low.map_or(0, u32::from_be_bytes)
 }
 
-fn spi_of(octets: &[u8]) -> Spi {
+pub(super) fn spi_of(octets: &[u8]) -> Spi {
     let spi = octets.get(..4).and_then(|spi| spi.try_into().ok());
     spi.map_or(0, u32::from_be_bytes)
 }
@@ -185,7 +193,8 @@ impl Domain<'_> {
             Some(GateFault::ForgetsNumbers) => Saved::default(),
             _ => std::mem::take(&mut self.nodes[index].stored),
         };
-        match Boundary::new(&config(&self.layout, index), epoch, past) {
+        let config = config(&self.layout, index, self.nodes[index].stage);
+        match Boundary::new(&config, epoch, past) {
             Ok(boundary) => {
                 let noted_at = self.now;
                 self.nodes[index].gate = Some(Gate { boundary, noted_at });
@@ -196,7 +205,7 @@ impl Domain<'_> {
     }
 
     /// What the daemon stores before it sends more.
-    fn save(&mut self, index: NodeIndex) {
+    pub(super) fn save(&mut self, index: NodeIndex) {
         let node = &mut self.nodes[index];
         if let Some(gate) = &mut node.gate {
             node.stored = gate.boundary.to_save();
@@ -207,7 +216,7 @@ impl Domain<'_> {
 
     /// What the daemon stores once a second.
     pub(super) fn note_sequence_numbers(&mut self) {
-        for node in &mut self.nodes {
+        for node in self.nodes.iter_mut().filter(|of| of.frozen.is_none()) {
             if let Some(gate) = node.gate.as_mut().filter(|g| g.boundary.has_moved()) {
                 node.stored = gate.boundary.to_note();
                 gate.noted_at = self.now;
@@ -286,11 +295,13 @@ impl Domain<'_> {
 
     /// A sequence number, and with it an IV of AES-GCM, serves once, whatever happens to the sender.
     fn check_number(&mut self, from: NodeIndex, to: NodeIndex, octets: &[u8]) {
-        let gcm = matches!(suite(from, to), Suite::Aes128Gcm16 | Suite::Aes256Gcm16);
+        let spi = spi_of(octets);
+        let suite = suite(from, to, generation_of(spi));
+        let gcm = matches!(suite, Suite::Aes128Gcm16 | Suite::Aes256Gcm16);
         let iv = octets.get(IV).filter(|_| gcm);
         let iv = iv.and_then(|iv| iv.try_into().ok()).map(u64::from_be_bytes);
         let number = number(octets);
-        let before = self.numbers.sealed.insert(spi(from, to), (number, iv));
+        let before = self.numbers.sealed.insert(spi, (number, iv));
         let rises = |(last, last_iv): (u32, Option<u64>)| number > last && (iv > last_iv || !gcm);
         if !before.is_none_or(rises) {
             let text = format!(
@@ -305,15 +316,15 @@ impl Domain<'_> {
     pub(super) fn sealed_arrives(&mut self, packet: &Sealed, handling: &Handling) {
         let to = packet.to;
         let octets = match handling {
-            Handling::AsItWas => &packet.octets,
-            Handling::Tampered(octets) => octets,
+            Handling::AsItWas => packet.octets.as_slice(),
+            Handling::Tampered(octets) => octets.as_ref(),
         };
         let Some(gate) = &mut self.nodes[to].gate else {
             return;
         };
         let opened = match gate.boundary.open(packet.source, octets) {
             Err(Discard::Replayed) if self.layout.gate_fault == Some(GateFault::NoReplayWindow) => {
-                open_anew(&self.layout, packet)
+                open_anew(&self.layout, self.nodes[to].stage, packet)
             }
             opened => opened,
         };
@@ -359,7 +370,13 @@ impl Domain<'_> {
         match decoded.map(|message| (authorised(&message), message)) {
             Ok((Ok(()), message)) => {
                 let message = Rc::new(message);
-                self.message(to, packet.source, packet.via, Some(packet.from), message);
+                self.message(Delivery {
+                    to,
+                    source: packet.source,
+                    via: packet.via,
+                    from: Some(packet.from),
+                    message,
+                });
             }
             Ok((Err(discard), message)) => {
                 let text = format!("{name}: {discard}: {message:?}");
@@ -391,7 +408,10 @@ impl Domain<'_> {
         let honest = *handling == Handling::AsItWas;
         // With 64-bit numbers, one left of the window is taken for one of the next cycle (RFC 4303 appendix A2).
         let old = matches!(discard, Discard::Replayed | Discard::BadIcv);
-        if honest && (new || !old) {
+        // So late that its keys have gone meanwhile.
+        let oldest = oldest(self.nodes[packet.to].stage);
+        let outdated = generation_of(spi_of(&packet.octets)) < oldest;
+        if honest && (new || !old) && !(outdated && discard == Discard::UnknownSpi) {
             let text = format!("{}: number {number}: {discard}", self.nodes[packet.to].name);
             self.violate(ViolationKind::Protection, text);
         }
@@ -408,8 +428,8 @@ pub(super) fn datagram(mobility_header: Vec<u8>) -> Vec<u8> {
 }
 
 /// Opens a packet as if none had come before it.
-fn open_anew(layout: &Layout, packet: &Sealed) -> Result<Opened, Discard> {
-    let boundary = Boundary::new(&config(layout, packet.to), 0, Saved::default());
+fn open_anew(layout: &Layout, stage: u32, packet: &Sealed) -> Result<Opened, Discard> {
+    let boundary = Boundary::new(&config(layout, packet.to, stage), 0, Saved::default());
     match boundary {
         Ok(mut boundary) => boundary.open(packet.source, &packet.octets),
         Err(_) => Err(Discard::Replayed),

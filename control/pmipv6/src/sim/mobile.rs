@@ -143,6 +143,15 @@ pub enum Operation {
         /// How long it is down.
         down_us: Micros,
     },
+    /// A node stands still, and goes on with its state.
+    Freeze {
+        /// Which.
+        node: NodeIndex,
+        /// For how long.
+        for_us: Micros,
+        /// So many frames wait in its receive queue.
+        queue: usize,
+    },
     /// Two nodes cannot reach each other for a while.
     Partition {
         /// One.
@@ -192,6 +201,11 @@ pub enum Operation {
         /// How long.
         for_us: Micros,
     },
+    /// The operator changes all keys, node by node, in stages.
+    ChangeKeys {
+        /// The nodes take a stage within this time; so long and longer is it to the next one.
+        apart_us: Micros,
+    },
     /// The NAT before a node forgets its flows.
     Rebind {
         /// Which node.
@@ -209,13 +223,14 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// True for what no localized path could survive without a loss of its own making: crash, partition,
-    /// lies and messages held back.
+    /// True for what no localized path could survive without a loss of its own making: crash, standstill,
+    /// partition, lies and messages held back.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         matches!(
             self,
             Self::Crash { .. }
+                | Self::Freeze { .. }
                 | Self::Partition { .. }
                 | Self::Lie { .. }
                 | Self::Attack {

@@ -12,6 +12,8 @@
 //! Pure: no thread, no clock, no environment. The same schedule gives the same run, to the microsecond,
 //! so a failing seed is a failing test for ever.
 //!
+//! Nodes crash and lose their state, or stand still and go on with it, later than they believe.
+//!
 //! With ESP ([`Layout::protected`]) every message goes as octets through the boundary as it ships, and an
 //! attacker without keys sees, delays, replays, changes and forges packets. With IPv4 transport
 //! ([`Layout::ipv4_transport`]) some nodes are behind NATs that change their ports.
@@ -28,8 +30,10 @@ mod event;
 mod failure;
 mod flow;
 mod forwarding;
+mod freeze;
 mod gate;
 mod grants;
+mod keys;
 mod layout;
 mod liar;
 mod mobile;

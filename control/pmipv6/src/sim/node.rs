@@ -9,6 +9,7 @@ use crate::esp::Saved;
 use crate::io::{Engine, Entry, UpdateNumber};
 
 use super::forwarding::{Forwarding, Inconsistency, PairKey, Usage, homes_of};
+use super::freeze::Frozen;
 use super::gate::Gate;
 use super::layout::Role;
 use super::network::{Micros, SECOND};
@@ -224,12 +225,18 @@ pub struct Node {
     pub(super) gate: Option<Gate>,
     /// Sequence numbers as its last run left them.
     pub(super) stored: Saved,
+    /// Which keys its configuration has.
+    pub(super) stage: u32,
     /// When an incarnation that crashed had last noted what it opened.
     pub(super) last_notes: BTreeMap<u32, Micros>,
     /// When the next timeout is to be handed in.
     pub(super) wake_at: Option<Micros>,
     /// Timeouts handed in at this very time: an engine that does not use up its deadline is stuck.
     pub(super) wakes: (Micros, u32),
+    /// What it holds while it stands still.
+    pub(super) frozen: Option<Frozen>,
+    /// When it went on last, and how long it had stood still.
+    pub(super) woke: Option<(Micros, Micros)>,
 }
 
 impl std::fmt::Debug for Node {

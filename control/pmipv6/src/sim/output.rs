@@ -8,7 +8,7 @@ use crate::wire::Message;
 
 use super::check::ViolationKind;
 use super::domain::Domain;
-use super::event::Event;
+use super::event::{Delivery, Event};
 use super::gate::Handling;
 use super::network::{Fate, NodeIndex};
 use super::trace::{describe, name_of, title};
@@ -69,6 +69,7 @@ impl Domain<'_> {
         self.trace
             .sent(self.now, &self.nodes[from].name, destination, &message);
         self.check_promise(from, destination, &message);
+        self.check_refresh(from, &message);
         self.grants.seen(from, &message, self.now, &self.layout);
         let message = self.as_told(from, message);
         let way = self.way_of_message(from, destination, via);
@@ -109,13 +110,13 @@ impl Domain<'_> {
                     packet: Rc::clone(packet),
                     handling: Handling::AsItWas,
                 },
-                None => Event::Message {
+                None => Event::Message(Box::new(Delivery {
                     to,
                     source,
                     via: came,
                     from: Some(from),
                     message,
-                },
+                })),
             };
             self.at(at, event);
         }

@@ -66,6 +66,8 @@ pub enum Loss {
     NodeDown,
     /// No node owns the prefix or the address.
     NoRoute,
+    /// The node stood still.
+    NodeFrozen,
 }
 
 /// What became of a packet.

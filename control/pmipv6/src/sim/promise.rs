@@ -65,7 +65,7 @@ impl Domain<'_> {
         }
         // What stood and was replaced while the answer waited was promised in time all the same.
         let waited = 3 * self.layout.lag_max_us + SECOND / 1_000;
-        let since = self.now.saturating_sub(waited);
+        let since = self.ago(node, waited);
         if !promise_stands(&self.nodes[node].dataplane, since, to, message) {
             let text = format!(
                 "{} sends what does not stand: {}",

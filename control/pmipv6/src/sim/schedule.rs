@@ -104,6 +104,11 @@ impl Schedule {
         let mut more = Rng::new(seed).fork(0xe5b0);
         schedule.put_on_ipv4(&mut more);
         schedule.protect(&mut more);
+        // Of a stream of its own again.
+        let mut more = Rng::new(seed).fork(0xf0e2);
+        schedule.stand_still(&mut more);
+        let mut more = Rng::new(seed).fork(0x6b65);
+        schedule.change_keys(&mut more);
         schedule.operations.sort_by_key(|(at, _)| *at);
         schedule
     }
@@ -174,6 +179,47 @@ impl Schedule {
             };
             self.operations.push((at, attack));
         }
+    }
+
+    /// Some protected domains get new keys.
+    fn change_keys(&mut self, rng: &mut Rng) {
+        if !self.layout.protected || !rng.chance(400_000) {
+            return;
+        }
+        for _ in 0..rng.range(1, 3) {
+            let at = rng.range(0, ARRIVALS + ACTIVE);
+            let longest = [SECOND, 10 * SECOND][rng.index(2)];
+            let apart_us = rng.range(SECOND / 10, longest);
+            self.operations
+                .push((at, Operation::ChangeKeys { apart_us }));
+        }
+    }
+
+    /// In some domains nodes stand still for a while, now and then for longer than anything lasts.
+    fn stand_still(&mut self, rng: &mut Rng) {
+        if !rng.chance(200_000) {
+            return;
+        }
+        for _ in 0..rng.range(1, 3) {
+            let longest = [2 * SECOND, 20 * SECOND, 150 * SECOND][rng.index(3)];
+            let freeze = Operation::Freeze {
+                node: rng.index(self.layout.lmas + self.layout.mags),
+                for_us: rng.range(SECOND / 10, longest),
+                queue: [0, 4, 64, 1_024][rng.index(4)],
+            };
+            let at = ARRIVALS + rng.range(0, ACTIVE);
+            self.operations.push((at, freeze));
+        }
+    }
+
+    /// When the last node that stood still goes on by itself.
+    fn all_go_on_at(&self) -> Micros {
+        let goes_on_at = |(at, operation): &(Micros, Operation)| match operation {
+            Operation::Freeze { for_us, .. } => Some(at + for_us),
+            _ => None,
+        };
+        let times = self.operations.iter().filter_map(goes_on_at);
+        times.max().unwrap_or(0)
     }
 
     /// Until a NAT that forgot is crossed again.
@@ -321,7 +367,7 @@ impl Schedule {
         }
         let last = self.operations.last().map_or(0, |(at, _)| *at);
         // Partitions and crashes end by themselves, late notices come in.
-        domain.run_until(last + 20 * SECOND);
+        domain.run_until((last + 20 * SECOND).max(self.all_go_on_at() + SECOND));
         domain.heal_everything();
         domain.run_until(domain.now() + self.settle_time());
         domain.run_until_applied();

@@ -10,7 +10,7 @@ use crate::wire::message::{BindingUpdate, RoKind, RoRequest};
 use crate::wire::{Message, MobilityOption};
 
 use super::domain::Domain;
-use super::event::Event;
+use super::event::{Delivery, Event};
 use super::layout::MobileIndex;
 use super::network::NodeIndex;
 
@@ -62,13 +62,13 @@ impl Domain<'_> {
         let delay = self.rng_mobile.range(500, 5_000);
         self.after(
             delay,
-            Event::Message {
+            Event::Message(Box::new(Delivery {
                 to,
                 source: IpAddr::V6(STRANGER),
                 via: Via::Ipv6,
                 from: None,
                 message: Rc::new(message),
-            },
+            })),
         );
     }
 
