@@ -8,7 +8,7 @@ use super::control::Control;
 use crate::config::Role;
 
 /// Longest wait for the answers to what the role owes its peers at the end.
-const MAX_SHUTDOWN: Duration = Duration::from_secs(3);
+pub(super) const MAX_SHUTDOWN: Duration = Duration::from_secs(3);
 /// Wait for the workers to send what was injected last.
 const LAST_WORDS: Duration = Duration::from_millis(20);
 

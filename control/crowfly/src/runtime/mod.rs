@@ -20,6 +20,8 @@ mod signalling;
 mod spans;
 mod start;
 mod telemetry;
+#[cfg(test)]
+mod unit;
 mod watch;
 mod wiring;
 mod worker;
