@@ -340,7 +340,10 @@ fn help_is_exit_status_0_and_teaches() {
     ] {
         assert!(ran.out.contains(part), "{part}");
     }
-    assert!(help(&["attach", "--help"]).out.contains("between-mags"));
+    let attach = help(&["attach", "--help"]).out;
+    assert!(attach.contains("between-mags"));
+    let everywhere = attach.find("With every command").expect("a heading");
+    assert!(attach.find("--ipv4-hoa").unwrap() < everywhere);
     assert_eq!(help(&["--version"]).status, 0);
 }
 
@@ -373,6 +376,32 @@ fn no_node_is_exit_status_2() {
         "{}",
         ran.complaints
     );
+}
+
+/// What an operator gets wrong about the socket is said, in one sentence each with what to try.
+#[test]
+fn a_wrong_socket_says_what_to_try() {
+    let folder = Folder::new();
+    let complaint = |socket: &std::path::Path| {
+        let command = crowflyctl().arg("-s").arg(socket).arg("status").output();
+        let ran = Ran::from(command.unwrap());
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""));
+        assert_eq!(ran.complaints.lines().count(), 1, "{}", ran.complaints);
+        ran.complaints
+    };
+    let _other = UnixListener::bind(folder.0.join("mag1.sock")).unwrap();
+    std::fs::write(folder.0.join("file"), "").unwrap();
+    for (name, said) in [
+        ("lma.sock", "/mag1.sock); name it with -s"),
+        ("file", "this is no socket"),
+        (".", "this is no socket"),
+        ("file/x", "Not a directory"),
+        (&"x".repeat(200), "no node can be asked here"),
+    ] {
+        let complaint = complaint(&folder.0.join(name));
+        assert!(complaint.contains(said), "{name}: {complaint}");
+        assert!(complaint.contains(name), "{name}: {complaint}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The asking end of the control socket.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +13,9 @@ use crate::socket::RpcError;
 
 /// Longest line taken from a node.
 const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Other sockets that are named where there is none, at most.
+const MAX_NAMED_SOCKETS: usize = 4;
 
 /// A connection to a node.
 #[derive(Debug)]
@@ -28,26 +32,12 @@ impl Client {
             path: path.to_path_buf(),
             reason,
         };
-        let stream = UnixStream::connect(path).map_err(|error| {
-            no_node(match error.kind() {
-                ErrorKind::NotFound => {
-                    "no such socket: no node runs here, or it has another --control-socket"
-                        .to_owned()
-                }
-                ErrorKind::ConnectionRefused => {
-                    "nobody serves this socket: the node has ended".to_owned()
-                }
-                ErrorKind::PermissionDenied => {
-                    "permission denied: the node runs as another user".to_owned()
-                }
-                _ => error.to_string(),
-            })
-        })?;
+        let stream = UnixStream::connect(path).map_err(|error| no_node(why_not(path, &error)))?;
         let set = || {
             stream.set_read_timeout(Some(timeout))?;
             stream.set_write_timeout(Some(timeout))
         };
-        set().map_err(|error: std::io::Error| no_node(error.to_string()))?;
+        set().map_err(|error: Error| no_node(error.to_string()))?;
         Ok(Self {
             reader: BufReader::new(stream),
             timeout,
@@ -111,4 +101,49 @@ impl Client {
             Err(error) => Err(Failure::HungUp(Some(error))),
         }
     }
+}
+
+/// Why nobody answers there, and what to try.
+fn why_not(path: &Path, error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            let others = sockets_beside(path);
+            let others = match others.as_slice() {
+                [] => String::new(),
+                some => format!(" ({})", some.join(", ")),
+            };
+            format!(
+                "no such socket: no node runs here, or it has another --control-socket{others}; name it with -s"
+            )
+        }
+        // The kernel says the same of a file that is no socket at all.
+        ErrorKind::ConnectionRefused if !is_socket(path) => {
+            "this is no socket: -s takes what the node has as --control-socket".to_owned()
+        }
+        ErrorKind::ConnectionRefused => "nobody serves this socket: the node has ended".to_owned(),
+        ErrorKind::PermissionDenied => {
+            "permission denied: a node answers the user that runs it, and root; \
+                                        ask as one of them, with sudo for example"
+                .to_owned()
+        }
+        _ => format!("no node can be asked here: {error}"),
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+/// Sockets in the same folder, by name: one of them may have been meant.
+fn sockets_beside(path: &Path) -> Vec<String> {
+    let Some(folder) = path.parent() else {
+        return Vec::new();
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sockets = entries.map(|entry| entry.path());
+    let mut sockets: Vec<_> = sockets.filter(|path| is_socket(path)).collect();
+    sockets.sort();
+    sockets.truncate(MAX_NAMED_SOCKETS);
+    let named = sockets.iter().map(|path| path.display().to_string());
+    named.collect()
 }
