@@ -189,6 +189,31 @@ fn hand_back<B: Buffer>(
     }
 }
 
+/// An answer of control's to somebody elsewhere. One that speaks for an attached home, of whose link this node is
+/// the router, goes the way of what that home sends: so it is taken wherever the home's packets are.
+#[cold]
+pub(super) fn answer<B: Buffer>(
+    state: &mut State,
+    packet: &Packet,
+    buffer: &mut B,
+) -> Result<Verdict, Verdict> {
+    let hash = state.homes.prefetch(packet.source, packet.ipv4);
+    let index = state.homes.find(packet.source, packet.ipv4, hash);
+    let Ok(home) = attached(state, index) else {
+        return into_network(state, packet, buffer);
+    };
+    let lma = home.tunnel;
+    match state.pairs.find(packet.source, packet.destination) {
+        Some(&PairEntry {
+            kind: PairKind::Send,
+            tunnel,
+            ..
+        }) => into_tunnel(state, packet, tunnel, buffer),
+        _ if state.role == Role::Cn => into_network(state, packet, buffer),
+        _ => into_tunnel(state, packet, lma, buffer),
+    }
+}
+
 /// CN: packets from the network go to served addresses as they are. A MAG takes nothing from there.
 pub(super) fn from_network<B: Buffer>(
     state: &mut State,

@@ -11,6 +11,7 @@ use crate::packet::classify::{Origin, Packet};
 use crate::packet::header::is_ipv4_key;
 use crate::stats::{Counter, DropReason};
 use crate::table::{HomeKind, NONE};
+use crate::tunnel::fragment::Whole;
 use crate::tunnel::{TunnelState, rewrite, wrap};
 use crate::update::{NextHop, Realm};
 use crate::worker::State;
@@ -20,12 +21,14 @@ use crate::worker::State;
 pub(crate) enum Verdict {
     /// Forwarded by this port.
     Transmit(u16),
-    /// Forwarded by this port, in fragments of the outer packet.
+    /// Forwarded by this port, in fragments.
     Fragment {
         /// DPDK's number.
         port: u16,
         /// Largest IP packet on the way, octets.
         octets: u16,
+        /// Whose fragments they are.
+        of: Whole,
     },
     /// Waits for the rest of its packet.
     Reassemble,
@@ -142,9 +145,10 @@ pub(crate) fn route<B: Buffer>(state: &mut State, packet: &Packet, buffer: &mut 
         Some((HomeKind::Attached, _)) => Err(DropReason::IncompleteEntry.into()),
         Some((HomeKind::Anchored, home)) => into_tunnel(state, packet, home.tunnel, buffer),
         Some((HomeKind::Suspended, _)) => Err(DropReason::BindingSuspended.into()),
-        Some((HomeKind::PeerAnchored | HomeKind::Absent, _)) | None => {
-            into_network(state, packet, buffer)
-        }
+        Some((HomeKind::PeerAnchored | HomeKind::Absent, _)) | None => match state.role {
+            Role::Lma => into_network(state, packet, buffer),
+            Role::Mag | Role::Cn => mag::answer(state, packet, buffer),
+        },
     };
     match moved {
         Ok(Verdict::Refuse(reason, _)) | Err(Verdict::Refuse(reason, _)) => reason.into(),

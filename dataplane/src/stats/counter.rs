@@ -69,6 +69,10 @@ counters! {
         TunnelFragmented = "tunnel.fragmented",
         /// Fragments that they became.
         TunnelFragments = "tunnel.fragments",
+        /// User packets of IPv4 that were too large for a link and were fragmented (RFC 791 section 2.3).
+        LinkFragmented = "link.fragmented",
+        /// Fragments that they became.
+        LinkFragments = "link.fragments",
         /// Fragments of packets to ourselves that were kept for the rest.
         ReassemblyFragments = "reassembly.fragments",
         /// Packets that they became.
@@ -204,7 +208,7 @@ counters! {
         TooBig = "too-big",
         /// At most 1280 octets, or IPv4 without DF, but larger than the tunnel takes in so many fragments.
         NeedsOuterFragment = "needs-outer-fragment",
-        /// IPv4 without DF, larger than the link takes.
+        /// IPv4 without DF, larger than the link takes in so many fragments.
         NeedsFragment = "needs-fragment",
         /// Same source and destination as the tunnel itself (RFC 2473 section 4.1.2).
         TunnelLoop = "tunnel-loop",

@@ -1,6 +1,7 @@
 //! Moving a packet: every check first, then the frame is rewritten in place. A packet that is refused is
 //! as it was received, so that control can quote it in an ICMP error.
 
+use super::fragment::Whole;
 use super::{OUTER, Tunnel, ecn};
 use crate::event::IcmpError;
 use crate::packet::Buffer;
@@ -61,7 +62,7 @@ pub(crate) fn deliver<B: Buffer>(
 ) -> Result<Verdict, Verdict> {
     let ecn = leaving_ecn(packet, tally)?;
     check_hop_limit(packet)?;
-    check_link_mtu(packet, link.mtu_bytes)?;
+    let fits = check_link_mtu(packet, link.mtu_bytes)?;
     let tagged = link.vlan != NO_VLAN;
     let header_octets = if tagged {
         ETHERNET + VLAN_TAG
@@ -78,7 +79,7 @@ pub(crate) fn deliver<B: Buffer>(
     }
     forward_inner(packet, ecn, &mut frame[header_octets..]);
     count_tunnels(packet, tally);
-    Ok(Verdict::Transmit(link.port))
+    Ok(onto_link(fits, link.port, link.mtu_bytes))
 }
 
 /// Gives a packet to the network.
@@ -92,12 +93,12 @@ pub(crate) fn to_network<B: Buffer>(
 ) -> Result<Verdict, Verdict> {
     let ecn = leaving_ecn(packet, tally)?;
     check_hop_limit(packet)?;
-    check_link_mtu(packet, mtu_bytes)?;
+    let fits = check_link_mtu(packet, mtu_bytes)?;
     let frame = reframe(packet, ETHERNET, buffer)?;
     ethernet(frame, packet, hop.source_mac, hop.destination_mac)?;
     forward_inner(packet, ecn, &mut frame[ETHERNET..]);
     count_tunnels(packet, tally);
-    Ok(Verdict::Transmit(hop.port))
+    Ok(onto_link(fits, hop.port, mtu_bytes))
 }
 
 #[inline(always)]
@@ -127,18 +128,33 @@ pub(super) fn check_hop_limit(packet: &Packet) -> Result<(), Verdict> {
     Err(Verdict::Refuse(DropReason::HopLimit, IcmpError::HopLimit))
 }
 
+/// Whether a packet fits the link whole; one of IPv4 without DF goes in fragments where it does not (RFC 791
+/// section 2.3).
 #[inline(always)]
-fn check_link_mtu(packet: &Packet, mtu_bytes: u16) -> Result<(), Verdict> {
+fn check_link_mtu(packet: &Packet, mtu_bytes: u16) -> Result<bool, Verdict> {
     if packet.ip_octets <= u32::from(mtu_bytes) {
-        return Ok(());
+        return Ok(true);
     }
     if packet.may_fragment {
-        return Err(DropReason::NeedsFragment.into());
+        return Ok(false);
     }
     Err(Verdict::Refuse(
         DropReason::TooBig,
         IcmpError::TooBig { mtu_bytes },
     ))
+}
+
+/// By this port, whole or in fragments.
+#[inline(always)]
+fn onto_link(fits: bool, port: u16, mtu_bytes: u16) -> Verdict {
+    if fits {
+        return Verdict::Transmit(port);
+    }
+    Verdict::Fragment {
+        port,
+        octets: mtu_bytes,
+        of: Whole::User,
+    }
 }
 
 /// Gives the user packet so many octets of other headers in front, whatever is there now.

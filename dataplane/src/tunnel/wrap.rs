@@ -2,6 +2,7 @@
 //! no time for.
 
 use super::form::{Form, GRE};
+use super::fragment::Whole;
 use super::rewrite::{
     check_hop_limit, count_tunnels, flow_label, forward_inner, leaving_ecn, reframe,
 };
@@ -73,6 +74,7 @@ pub(crate) fn encapsulate<B: Buffer>(
         Verdict::Fragment {
             port,
             octets: mtu_bytes.saturating_add(form.octets() as u16),
+            of: Whole::Tunnel,
         }
     })
 }

@@ -7,7 +7,7 @@ use crate::event::{BY_DESTINATION, IcmpError, Punt, PuntReason, goes_by_destinat
 use crate::packet::Buffer;
 use crate::role::Verdict;
 use crate::stats::{Counter, DropReason, Tally};
-use crate::tunnel::fragment::{MAX_FRAGMENTS, fragment};
+use crate::tunnel::fragment::{MAX_FRAGMENTS, Whole, fragment};
 use crate::update::Realm;
 
 /// "No queue".
@@ -84,8 +84,8 @@ impl<B: Buffer> Outlet<B> {
                 tally.add(Counter::Forwarded, 1);
                 self.enqueue(packet, port, outgoing, tally);
             }
-            Verdict::Fragment { port, octets } => {
-                self.send_in_fragments(packet, (port, octets), queues, outgoing, tally);
+            Verdict::Fragment { port, octets, of } => {
+                self.send_in_fragments(packet, (port, octets, of), queues, outgoing, tally);
             }
             Verdict::Reassemble => {
                 // A batch takes a whole burst, and is emptied after each.
@@ -151,22 +151,26 @@ impl<B: Buffer> Outlet<B> {
     fn send_in_fragments<P: Platform<Buffer = B>, const N: usize>(
         &mut self,
         packet: B,
-        (port, octets): (u16, u16),
+        (port, octets, of): (u16, u16, Whole),
         queues: &mut [Queue<P>],
         outgoing: &mut Outgoing<P, N>,
         tally: &mut Tally,
     ) {
         const { assert!(MAX_FRAGMENTS <= N, "fragments of one packet fit a batch") };
         self.identification = self.identification.wrapping_add(1);
-        let fragments = match fragment(&packet, octets, self.identification) {
+        let fragments = match fragment(&packet, octets, self.identification, of) {
             Ok(fragments) => fragments,
             Err(reason) => return outgoing.free(packet, reason, tally),
         };
+        let (packets, parts) = match of {
+            Whole::Tunnel => (Counter::TunnelFragmented, Counter::TunnelFragments),
+            Whole::User => (Counter::LinkFragmented, Counter::LinkFragments),
+        };
         tally.add(Counter::Forwarded, 1);
-        tally.add(Counter::TunnelFragmented, 1);
+        tally.add(packets, 1);
         outgoing.flush(queues, tally);
         for fragment in fragments.into_iter().flatten() {
-            tally.add(Counter::TunnelFragments, 1);
+            tally.add(parts, 1);
             self.enqueue(fragment, port, outgoing, tally);
         }
         outgoing.free_counted(packet);

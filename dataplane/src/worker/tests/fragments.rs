@@ -326,3 +326,151 @@ fn fragments_that_do_not_make_a_packet_are_given_up() {
         assert_eq!(burst(&mut node, &frames).len(), 1);
     }
 }
+
+/// MTU of the access link and of the network here, octets.
+const NARROW: u16 = 700;
+
+/// A MAG whose access link takes less than its tunnels, and an LMA whose network does.
+fn narrow(role: Role, vlan: Option<u16>) -> Node {
+    let mut config = config(role);
+    config.detect.enabled = false;
+    config.ports[usize::from(NETWORK)].mtu_bytes = NARROW;
+    let mut node = Node::new(&config);
+    let spec = LinkSpec {
+        port: ACCESS,
+        vlan,
+        source_mac: our_mac(ACCESS),
+        mn_mac: mn_mac(1),
+        mtu_bytes: NARROW,
+        router: None,
+    };
+    let action = match role {
+        Role::Lma => anchored(0),
+        Role::Mag | Role::Cn => attached(0, 0),
+    };
+    node.program(&[
+        tunnel(0, LMA),
+        Update::Link {
+            slot: LinkSlot(0),
+            link: spec,
+        },
+        home("10.0.0.1/32", action),
+        Update::NetworkNextHop {
+            next_hop: Some(hop(NETWORK)),
+        },
+    ]);
+    node
+}
+
+/// A user packet in a tunnel packet from the LMA, or from the MAG.
+fn tunnelled(packet: &[u8]) -> Vec<u8> {
+    from_router(TRANSPORT, &V6::new(LMA, OWN, 4, packet).bytes())
+}
+
+/// RFC 791 section 2.3: a gateway fragments what its next link does not take and what may be.
+#[test]
+fn a_users_ipv4_packet_without_df_goes_onto_a_narrow_link_in_fragments() {
+    let payload: Vec<u8> = (0..1440).map(|at: u32| (at / 3) as u8).collect();
+    let sent = |source, destination, ttl| {
+        let mut packet = V4::new(source, destination, 17, &payload);
+        (packet.ttl, packet.identification) = (ttl, 0x1234);
+        packet.bytes()
+    };
+    let down = |ttl| sent("203.0.113.9", "10.0.0.1", ttl);
+    let up = |ttl| sent("10.0.0.1", "203.0.113.9", ttl);
+    for (role, packet, forwarded, out) in [
+        (Role::Mag, down(64), down(63), ACCESS),
+        (Role::Lma, up(64), up(63), NETWORK),
+    ] {
+        let mut node = narrow(role, None);
+        let fate = node.pass(TRANSPORT, &tunnelled(&packet));
+        let Fate::Fragmented(port, frames) = fate else {
+            panic!("{fate:?}");
+        };
+        assert_eq!((port, frames.len()), (out, 3));
+        assert_eq!(whole(&frames, true), forwarded[20..]);
+        for frame in &frames {
+            assert_eq!(frame[26..34], forwarded[12..20], "the same ends");
+            assert_eq!(frame[18..20], forwarded[4..6], "the same identification");
+            assert_eq!((frame[22], frame[23]), (63, forwarded[9]));
+        }
+        assert_eq!(
+            (
+                node.counter("link.fragmented"),
+                node.counter("link.fragments")
+            ),
+            (1, 3)
+        );
+        assert_eq!(
+            (
+                node.counter("forwarded.packets"),
+                node.counter("tx.packets")
+            ),
+            (1, 3)
+        );
+        assert_eq!(node.counter("tunnel.fragmented"), 0);
+    }
+}
+
+/// A part of a packet is cut into parts of that packet; options and the link's tag stay.
+#[test]
+fn a_fragment_with_options_goes_onto_a_tagged_link_in_fragments() {
+    // 1,400 octets at offset 1,600, more behind them; Record Route is for the first, Router Alert for all.
+    let payload: Vec<u8> = (0..1400).map(|at: u32| (at / 3) as u8).collect();
+    let mut packet = V4::new("203.0.113.9", "10.0.0.1", 17, &payload).bytes();
+    packet.splice(20..20, [7, 3, 4, 1, 148, 4, 0, 0]);
+    packet[0] = 0x47;
+    packet[2..4].copy_from_slice(&1428_u16.to_be_bytes());
+    packet[6..8].copy_from_slice(&(0x2000_u16 | 200).to_be_bytes());
+    let sum_of = |header: &mut [u8]| {
+        header[10..12].fill(0);
+        let sum = etherparse::checksum::Sum16BitWords::new().add_slice(header);
+        sum.ones_complement().to_ne_bytes()
+    };
+    let sum = sum_of(&mut packet[..28]);
+    packet[10..12].copy_from_slice(&sum);
+    let fate = narrow(Role::Mag, Some(7)).pass(TRANSPORT, &tunnelled(&packet));
+    let Fate::Fragmented(ACCESS, frames) = fate else {
+        panic!("{fate:?}");
+    };
+    let mut payload = Vec::new();
+    for (at, frame) in frames.iter().enumerate() {
+        assert_eq!(frame[12..18], [0x81, 0, 0, 7, 8, 0]);
+        let mut ip = frame[18..].to_vec();
+        assert!(ip.len() <= usize::from(NARROW));
+        assert_eq!(usize::from(u16::from_be_bytes([ip[2], ip[3]])), ip.len());
+        let word = u16::from_be_bytes([ip[6], ip[7]]);
+        assert_eq!(word & 0xe000, 0x2000, "the last of these is not the last");
+        assert_eq!(usize::from(word & 0x1fff), 200 + payload.len() / 8);
+        let first = if at == 0 { [7, 3, 4] } else { [1, 1, 1] };
+        assert_eq!(
+            (&ip[20..23], &ip[23..28]),
+            (&first[..], &[1, 148, 4, 0, 0][..])
+        );
+        let said = [ip[10], ip[11]];
+        assert_eq!(sum_of(&mut ip[..28]), said);
+        payload.extend_from_slice(&ip[28..]);
+    }
+    assert_eq!((frames.len(), payload), (3, packet[28..].to_vec()));
+}
+
+#[test]
+fn a_users_packet_that_cannot_go_in_fragments_is_a_counted_drop() {
+    let needs = Fate::Dropped(DropReason::NeedsFragment);
+    // Beyond the largest packet that there is.
+    let mut packet = v4("203.0.113.9", "10.0.0.1", 64, 1420, false);
+    packet[6..8].copy_from_slice(&0x1fff_u16.to_be_bytes());
+    checksummed(&mut packet);
+    let mut node = narrow(Role::Mag, None);
+    assert_eq!(node.pass(TRANSPORT, &tunnelled(&packet)), needs);
+    let packet = v4("203.0.113.9", "10.0.0.1", 64, 1420, false);
+    let mut buffer = VecBuffer::new(&tunnelled(&packet));
+    buffer.has_more = false;
+    let fate = node.pass_buffer(TRANSPORT, buffer);
+    assert_eq!(fate, Fate::Dropped(DropReason::NoBuffer));
+    let packet = v4("203.0.113.9", "10.0.0.1", 64, 8 * 680 + 20 + 1, false);
+    assert_eq!(node.pass(TRANSPORT, &tunnelled(&packet)), needs);
+    let packet = v4("203.0.113.9", "10.0.0.1", 64, 8 * 680 + 20, false);
+    let fate = node.pass(TRANSPORT, &tunnelled(&packet));
+    assert!(matches!(fate, Fate::Fragmented(ACCESS, _)), "{fate:?}");
+}

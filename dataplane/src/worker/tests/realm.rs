@@ -305,9 +305,9 @@ fn rfc_5845_a_suspended_home_of_a_realm_is_suspended_there_alone() {
 }
 
 /// Sends a packet of control's the way of a realm.
-fn routed(node: &mut Node, realm: Realm, packet: &[u8]) -> Vec<(u16, Vec<u8>)> {
+fn routed(node: &mut Node, realm: impl Into<Option<Realm>>, packet: &[u8]) -> Vec<(u16, Vec<u8>)> {
     let mbuf = VecBuffer::new(&ethernet([0; 6], [0; 6], 0, packet));
-    let port = by_destination(Some(realm));
+    let port = by_destination(realm.into());
     node.handle.inject(Inject { mbuf, port }).expect("room");
     node.step();
     let mut sent = Vec::new();
@@ -362,6 +362,25 @@ fn rfc_5845_icmp_errors_stay_in_their_realm() {
         &inside.bytes(),
     );
     assert_eq!(routed(&mut node, blue(), &error(FAR).bytes()), []);
+}
+
+#[test]
+fn rfc_5845_what_a_mag_says_in_a_homes_name_stays_in_its_realm() {
+    let mut node = mag();
+    let spent = packet(FAR, HOME, 1);
+    let hop_limit = PuntReason::IcmpError(IcmpError::HopLimit);
+    for (key, realm) in [(10, None), (20, Some(red()))] {
+        let down = keyed_from(LMA, key + 1, &spent);
+        assert_eq!(told(&mut node, TRANSPORT, &down), (hop_limit, realm));
+        let mut answer = V4::new(HOME, FAR, 1, &[11, 0, 0, 0, 0, 0, 0, 0]);
+        let sent = routed(&mut node, realm, &answer.bytes());
+        let [(port, frame)] = sent.as_slice() else {
+            panic!("{sent:?}");
+        };
+        answer.ttl = 63;
+        let fate = Fate::Sent(*port, frame.clone());
+        into_keyed(&fate, LMA, key, &answer.bytes());
+    }
 }
 
 #[test]
