@@ -38,6 +38,7 @@ pub use access::RouterAdvertisementConfig;
 pub use counters::Counters;
 pub use path_mtu::TooBig;
 pub use transport4::signalling_datagram;
+pub use user_error::Undelivered;
 
 use access::AccessLinks;
 use access4::{Ipv4Config, Ipv4Links};
@@ -106,8 +107,8 @@ pub struct NetConfig {
     pub dns_servers: Vec<Ipv4Addr>,
     /// DHCP servers that MNs' messages are relayed to.
     pub dhcp_servers: Vec<Ipv4Addr>,
-    /// LMA: ICMP errors about packets from a tunnel go back into it. A MAG's anchor would refuse them:
-    /// their source is no home.
+    /// LMA: ICMP errors about packets from a tunnel come from an address of its own. A MAG's anchor would refuse
+    /// those: they come from the home that the packet was for.
     pub answer_into_tunnels: bool,
 }
 
@@ -158,6 +159,8 @@ pub enum Action {
     /// A router takes no larger packets on the way to a tunnel's other end, if it quotes what the entries send
     /// that way: [`Net::path_mtu`] is to be told.
     TooBig(TooBig),
+    /// MAG: a packet from a tunnel did not go on to a home: [`Net::undelivered`] is to be told which.
+    Undelivered(Undelivered),
     /// The MTU of the way to a tunnel's other end is another one now.
     PathMtu {
         /// Remote address of tunnels.

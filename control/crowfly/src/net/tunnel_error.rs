@@ -36,7 +36,7 @@ const PLATEAUS: [u16; 6] = [8166, 4352, 2002, 1492, 1006, 576];
 const MAX_ICMPV4_BYTES: usize = 576;
 /// Source of ICMPv4 errors: the node may have no IPv4 address that means anything to an MN (RFC 7600
 /// section 4.8).
-const DUMMY_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+pub(super) const DUMMY_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
 /// What the source of the packet has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,7 +238,7 @@ fn to_ipv4(cause: Cause, inner: &[u8]) -> Option<Vec<u8>> {
         Cause::TooBig(_) => return None,
         Cause::Unreachable => (1, 0),
     };
-    answer_ipv4([3, code], mtu, inner)
+    answer_ipv4(DUMMY_ADDRESS, [3, code], mtu, inner)
 }
 
 /// An ICMPv6 error to the source of a packet, of which perhaps only a part is there; none where RFC 4443
@@ -259,7 +259,12 @@ pub(super) fn answer_ipv6(error: IcmpError, inner: &[u8], own: Ipv6Addr) -> Opti
 
 /// An ICMPv4 error of this type and code to the source of a packet, of which perhaps only a part is there;
 /// none where RFC 1812 section 4.3.2.7 forbids it.
-pub(super) fn answer_ipv4(kind: [u8; 2], mtu_bytes: u16, inner: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn answer_ipv4(
+    own: Ipv4Addr,
+    kind: [u8; 2],
+    mtu_bytes: u16,
+    inner: &[u8],
+) -> Option<Vec<u8>> {
     let header = inner.first_chunk::<IPV4_LEN>()?;
     let source = Ipv4Addr::from(*header[12..].first_chunk::<4>()?);
     let fragment = u16::from_be_bytes([header[6], header[7]]);
@@ -282,7 +287,7 @@ pub(super) fn answer_ipv4(kind: [u8; 2], mtu_bytes: u16, inner: &[u8]) -> Option
     ip.set_total_len(octets);
     ip.set_hop_limit(HOP_LIMIT);
     ip.set_next_header(IpProtocol::Icmp);
-    ip.set_src_addr(DUMMY_ADDRESS);
+    ip.set_src_addr(own);
     ip.set_dst_addr(source);
     ip.fill_checksum();
     let message = ip.payload_mut();

@@ -1,22 +1,48 @@
-//! ICMP errors about user packets of IPv4, and about those from tunnels that are not IPv6 in IPv6: they go
-//! back by their destination, into whatever tunnel leads there (RFC 2473 section 8, RFC 1812 section 4.3.2).
+//! ICMP errors about user packets of IPv4, and about those from tunnels: they go back by their destination, into
+//! whatever tunnel leads there (RFC 2473 section 8, RFC 1812 section 4.3.2).
+//!
+//! A gateway's go through its anchor, or another gateway, and those take nothing from it that is no home's (RFC 5213
+//! section 5.6.2, L-75). So the error about a packet to a mobile node comes from the router of its link, by an
+//! address that is within the home: the Subnet-Router anycast address of the prefix (RFC 4291 section 2.6.1). An IPv4
+//! home is one address alone, and the gateway speaks in its name.
+//!
+//! ```text
+//!   IPv6 to a home ─▶ Action::Undelivered ─▶ which home is it of? ─▶ undelivered ─▶ by its destination
+//! ```
+
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use dataplane::IcmpError as UserError;
+use ipnet::IpNet;
 
-use super::frame::open;
+use super::frame::{IPV6_LEN, open};
 use super::icmp::IcmpError;
-use super::tunnel_error::{answer_ipv4, answer_ipv6, inner_at};
+use super::ipv4::IPV4_LEN;
+use super::tunnel_error::{DUMMY_ADDRESS, answer_ipv4, answer_ipv6, inner_at};
 use super::{Action, Net};
 
 /// Next header of an IPv6 packet in a tunnel.
 const IPV6: u8 = 41;
+/// No ICMP error quotes more.
+const MAX_QUOTED_BYTES: usize = 1280;
+
+/// An IPv6 packet out of a tunnel that did not go on to the home where its destination is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Its destination.
+    pub destination: Ipv6Addr,
+    /// As much of it as an error quotes.
+    packet: Vec<u8>,
+    error: UserError,
+}
 
 impl Net {
     /// A user packet, as received, that needs an ICMP error from the box. False, and nothing is done, when it
-    /// is an IPv6 packet that came as it is, or in an IPv6 packet.
+    /// is an IPv6 packet that came as it is, or at an LMA in an IPv6 packet.
     pub fn other_user_error(
         &mut self,
         now: Duration,
@@ -31,24 +57,77 @@ impl Net {
         let Some(at) = self.user_packet_at(ip) else {
             return false;
         };
-        // A MAG's anchor would refuse what is no home's.
-        let allowed = at == 0 || self.config.answer_into_tunnels;
+        if at > 0 && !self.config.answer_into_tunnels {
+            self.not_delivered(now, error, &ip[at..], out);
+            return true;
+        }
         let own = self.config.ports.iter().flat_map(|port| &port.addresses);
         let own = own.map(|own| own.addr()).next();
-        match answer(error, &ip[at..], own).filter(|_| allowed) {
+        let sources = Sources {
+            ipv6: own,
+            ipv4: DUMMY_ADDRESS,
+        };
+        self.send_answer(now, answer(error, &ip[at..], sources), out);
+        true
+    }
+
+    /// A gateway's: what is too big for the link of its destination, or has no hop left.
+    fn not_delivered(
+        &mut self,
+        now: Duration,
+        error: UserError,
+        packet: &[u8],
+        out: &mut Vec<Action>,
+    ) {
+        let from_home = matches!(error, UserError::TooBig { .. } | UserError::HopLimit);
+        match destination(packet).filter(|_| from_home) {
+            Some(IpAddr::V4(home)) => {
+                let sources = Sources {
+                    ipv6: None,
+                    ipv4: home,
+                };
+                self.send_answer(now, answer(error, packet, sources), out);
+            }
+            Some(IpAddr::V6(destination)) => out.push(Action::Undelivered(Undelivered {
+                destination,
+                packet: packet[..packet.len().min(MAX_QUOTED_BYTES)].to_vec(),
+                error,
+            })),
+            // Nobody is there to speak for.
+            None => self.counters.drop_icmp_forbidden += 1,
+        }
+    }
+
+    /// Tells the source of a packet that was for a home, if that is still attached here.
+    pub fn undelivered(
+        &mut self,
+        now: Duration,
+        home: Option<IpNet>,
+        undelivered: &Undelivered,
+        out: &mut Vec<Action>,
+    ) {
+        let Undelivered { packet, error, .. } = undelivered;
+        let router = match home {
+            Some(IpNet::V6(prefix)) => Some(prefix.network()),
+            Some(IpNet::V4(_)) | None => None,
+        };
+        let sources = Sources {
+            ipv6: router,
+            ipv4: DUMMY_ADDRESS,
+        };
+        self.send_answer(now, answer(*error, packet, sources), out);
+    }
+
+    fn send_answer(&mut self, now: Duration, answer: Option<Vec<u8>>, out: &mut Vec<Action>) {
+        match answer {
             Some(packet) => self.send_by_destination(now, &packet, out),
             None => self.counters.drop_icmp_forbidden += 1,
         }
-        true
     }
 
     /// Where the user packet begins; none where that is not for here.
     fn user_packet_at(&self, ip: &[u8]) -> Option<usize> {
-        let destination: IpAddr = if ip.first()? >> 4 == 4 {
-            Ipv4Addr::from(*ip.get(16..)?.first_chunk::<4>()?).into()
-        } else {
-            Ipv6Addr::from(*ip.get(24..)?.first_chunk::<16>()?).into()
-        };
+        let destination = destination(ip)?;
         let mut ports = self.config.ports.iter();
         let is_own = ports.any(|port| match destination {
             IpAddr::V4(address) => port.addresses4.iter().any(|own| own.addr() == address),
@@ -57,7 +136,7 @@ impl Net {
         match (is_own, destination) {
             (false, IpAddr::V4(_)) => Some(0),
             (false, IpAddr::V6(_)) => None,
-            (true, IpAddr::V6(_)) if ip[6] == IPV6 => None,
+            (true, IpAddr::V6(_)) if ip[6] == IPV6 && self.config.answer_into_tunnels => None,
             (true, _) => {
                 let (_, at) = inner_at(ip)?;
                 (at < ip.len()).then_some(at)
@@ -66,8 +145,25 @@ impl Net {
     }
 }
 
+/// Where errors of either family come from.
+#[derive(Debug, Clone, Copy)]
+struct Sources {
+    ipv6: Option<Ipv6Addr>,
+    ipv4: Ipv4Addr,
+}
+
+/// Destination of an IP packet of which the beginning is there.
+fn destination(ip: &[u8]) -> Option<IpAddr> {
+    if ip.first()? >> 4 == 4 {
+        let header = ip.first_chunk::<IPV4_LEN>()?;
+        return Some(Ipv4Addr::from(*header.last_chunk::<4>()?).into());
+    }
+    let header = ip.first_chunk::<IPV6_LEN>()?;
+    Some(Ipv6Addr::from(*header.last_chunk::<16>()?).into())
+}
+
 /// The ICMP error for a user packet of either family.
-fn answer(error: UserError, packet: &[u8], own: Option<Ipv6Addr>) -> Option<Vec<u8>> {
+fn answer(error: UserError, packet: &[u8], sources: Sources) -> Option<Vec<u8>> {
     if packet.first()? >> 4 == 4 {
         let (kind, mtu_bytes) = match error {
             UserError::TooBig { mtu_bytes } => ([3, 4], mtu_bytes),
@@ -75,7 +171,7 @@ fn answer(error: UserError, packet: &[u8], own: Option<Ipv6Addr>) -> Option<Vec<
             UserError::Unreachable => ([3, 1], 0),
             UserError::EncapsulationLimit { .. } => return None,
         };
-        return answer_ipv4(kind, mtu_bytes, packet);
+        return answer_ipv4(sources.ipv4, kind, mtu_bytes, packet);
     }
     let error = match error {
         UserError::TooBig { mtu_bytes } => IcmpError::packet_too_big(u32::from(mtu_bytes)),
@@ -85,40 +181,5 @@ fn answer(error: UserError, packet: &[u8], own: Option<Ipv6Addr>) -> Option<Vec<
             IcmpError::parameter_problem(u32::from(pointer))
         }
     };
-    answer_ipv6(error, packet, own?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OWN: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 1);
-
-    #[test]
-    fn each_error_has_its_type_and_code_in_either_family() {
-        let mut ipv4 = vec![0x45, 0, 0, 28, 0, 0, 0x40, 0, 1, 17, 0, 0];
-        ipv4.extend([10, 0, 0, 1, 192, 0, 2, 1, 0, 9, 0, 7, 0, 8, 0, 0]);
-        let mut ipv6 = vec![0x60, 0, 0, 0, 0, 0, 59, 1, 0x20, 1, 0xd, 0xb8];
-        ipv6.resize(40, 1);
-        let too_big = UserError::TooBig { mtu_bytes: 1460 };
-        for (error, wanted, wanted_ipv6) in [
-            (too_big, Some([3, 4, 0x05, 0xb4]), [2, 0, 0x05, 0xb4]),
-            (UserError::HopLimit, Some([11, 0, 0, 0]), [3, 0, 0, 0]),
-            (UserError::Unreachable, Some([3, 1, 0, 0]), [1, 3, 0, 0]),
-            (
-                UserError::EncapsulationLimit { pointer: 44 },
-                None,
-                [4, 0, 0, 44],
-            ),
-        ] {
-            let octets = |packet: Vec<u8>, at: usize| {
-                [packet[at], packet[at + 1], packet[at + 6], packet[at + 7]]
-            };
-            let made = answer(error, &ipv4, Some(OWN)).map(|packet| octets(packet, 20));
-            assert_eq!(made, wanted);
-            let made = answer(error, &ipv6, Some(OWN)).map(|packet| octets(packet, 40));
-            assert_eq!(made, Some(wanted_ipv6));
-            assert_eq!(answer(error, &ipv6, None), None);
-        }
-    }
+    answer_ipv6(error, packet, sources.ipv6?)
 }

@@ -72,6 +72,11 @@ impl Control {
                 let now = self.clock.mono();
                 self.net.path_mtu(now, said, sends, &mut self.actions);
             }
+            Action::Undelivered(packet) => {
+                let home = self.program.attached_home(packet.destination.into());
+                let now = self.clock.mono();
+                self.net.undelivered(now, home, &packet, &mut self.actions);
+            }
             Action::PathMtu { remote, mtu_bytes } => {
                 tracing::info!(%remote, ?mtu_bytes, "path MTU");
                 self.program.set_path_mtu(remote, mtu_bytes);

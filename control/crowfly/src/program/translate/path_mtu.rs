@@ -68,6 +68,12 @@ impl<W: WorkerPort> Program<W> {
             || prefixes(destination).any(|to| self.path_way(from, to).is_some_and(leads))
     }
 
+    /// The home that holds an address, if it is behind an access link.
+    pub fn attached_home(&self, address: IpAddr) -> Option<IpNet> {
+        let (prefix, home) = self.home_with(address)?;
+        home.link.map(|_| prefix)
+    }
+
     /// The longest home that holds an address.
     fn home_with(&self, address: IpAddr) -> Option<(IpNet, &Home)> {
         prefixes(address).find_map(|prefix| Some((prefix, self.homes.get(&prefix)?)))
