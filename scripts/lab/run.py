@@ -72,7 +72,9 @@ class Run:
             signal.signal(number, signal.SIG_IGN)
         if self.keep:
             owner = json.loads((self.state / "owner.json").read_text())
-            (self.state / "owner.json").write_text(json.dumps(owner | {"kept": True}))
+            draft = self.state / "owner.json.new"
+            draft.write_text(json.dumps(owner | {"kept": True}))
+            draft.replace(self.state / "owner.json")
             return
         stop_all(self.processes)
         take_down(self.name, self.state)
@@ -129,8 +131,15 @@ def runs():
         try:
             owner = json.loads((state / "owner.json").read_text())
         except (OSError, ValueError):
-            owner = {"pid": 0, "start": None, "kept": False}
+            owner = owner_by_name(state.name)
         yield state, owner
+
+
+def owner_by_name(name):
+    """Whose a directory is that does not say so: of a run that has just begun, while its process lives."""
+    pid = name.partition("x")[0]
+    number = int(pid) if pid.isdigit() else 0
+    return {"pid": number, "start": start_time(number), "kept": False}
 
 
 def sweep(kept=False):
