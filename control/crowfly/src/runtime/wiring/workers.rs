@@ -5,6 +5,9 @@ use dataplane::{DetectConfig, OwnAddress, RoleSet, WorkerConfig};
 use super::{Probed, ports, realm_of};
 use crate::config::{self, Config, IdlePolicy, PortRole, Role};
 
+/// Pair-table entries of a path: there and back, in IPv6 and in IPv4. Mobile nodes with several prefixes each need
+/// more (HL-10); a path that no longer fits is refused, status 130.
+const PAIRS_PER_PATH: u32 = 4;
 /// Path counters beyond the pairs: slots rest until the removal of their pair is applied.
 const SPARE_PATHS: u32 = 1024;
 /// Injected packets that a worker sends between two polls.
@@ -22,7 +25,7 @@ fn tunnels(config: &Config) -> u32 {
 }
 
 /// What every worker is made of. Dual-stack mobile nodes have two homes each, prefixes of peer LMAs are homes too,
-/// a path has two pairs. All of them may be of IPv4: whatever the joint's books let in has to fit the tables.
+/// and so has a path both families. All of them may be of IPv4: whatever the joint's books let in has to fit the tables.
 pub(in crate::runtime) fn workers(config: &Config, probed: &[Probed]) -> WorkerConfig {
     let (limits, dataplane) = (&config.limits, &config.dataplane);
     let elsewhere = config.lma.as_ref().map_or(0, |lma| lma.peer_lmas.len());
@@ -31,7 +34,7 @@ pub(in crate::runtime) fn workers(config: &Config, probed: &[Probed]) -> WorkerC
         .max_bindings
         .saturating_mul(2)
         .saturating_add(elsewhere);
-    let pairs = limits.max_paths.saturating_mul(2).max(2);
+    let pairs = limits.max_paths.max(1).saturating_mul(PAIRS_PER_PATH);
     let link_locals = ports(config, probed).filter(|(port, _)| !port.has(PortRole::Access));
     let link_locals = link_locals.map(|(_, probed)| OwnAddress {
         port: probed.number,
@@ -129,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// Each MN and each path may have IPv4 alone, and no peer LMA's prefix takes the place of an MN.
+    /// Each MN may have both families or IPv4 alone, each path too, and no peer LMA's prefix takes the place of an MN.
     #[test]
     fn l_58_tables_hold_what_the_limits_promise_in_either_family() {
         let peers = ["2001:db8:200::/48", "10.2.0.0/16"]
@@ -144,6 +147,6 @@ mod tests {
         let config = Config::parse(&text.to_string(), Path::new("lma.json")).unwrap();
         let workers = workers(&config, &[]);
         assert_eq!((workers.homes, workers.long_homes), (22, 22));
-        assert_eq!((workers.pairs, workers.long_pairs), (6, 6));
+        assert_eq!((workers.pairs, workers.long_pairs), (12, 12));
     }
 }
