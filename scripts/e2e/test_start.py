@@ -1,14 +1,18 @@
-"""Bad starts: one sentence that says what to do, and the exit status that scripts rely on."""
+"""Bad starts: one sentence that says what to do, and the exit status that scripts rely on; and a node that the system
+gives no more descriptors to."""
 
 import json
 import os
 import pathlib
+import resource
+import time
 
-from e2e.case import WithLab, binaries
+from e2e.case import WithDomain, WithLab, binaries
 from lab import netns
+from lab.ctl import Ctl
 from lab.domain import CONFIGS
 from lab.node import AF_PACKET, lcores
-from lab.shell import run
+from lab.shell import run, wait_for
 
 EAL = ("--no-pci", "--no-huge", "-m", "64", "--no-shconf", "--no-telemetry")
 FLOATING = ("--lcores", lcores())
@@ -117,6 +121,44 @@ class BadStart(WithLab):
     def test_crowflyctl_with_bad_usage(self):
         done = run(binaries() / "crowflyctl", "dance", check=False)
         self.refused(done.returncode, done.stderr, "dance", exact=2)
+
+
+class OutOfDescriptors(WithDomain):
+    """An LMA whose limit of open files has been reached (setrlimit(2), EMFILE)."""
+
+    nodes = ("lma",)
+    attached = False
+    DEFERRED = "control.connections.deferred"
+    RESTS = 3
+
+    def test_connections_wait_others_keep_their_service_and_nothing_spins(self):
+        lma, pid = self.domain.lma, self.domain.lma.process.pid
+        allowed = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        with Ctl(lma.socket) as known, Ctl(lma.socket) as subscriber:
+            subscriber.call("events.subscribe")
+            known.call("version")
+
+            def deferred():
+                return known.call("stats", filter=self.DEFERRED)["counters"][self.DEFERRED]
+            self.assertEqual(0, deferred())
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, allowed[1]))
+            since = time.monotonic()
+            try:
+                with Ctl(lma.socket) as waiting, Ctl(lma.socket) as other:
+                    for client in (waiting, other):
+                        client.send_line('{"jsonrpc": "2.0", "id": 1, "method": "version"}')
+                    wait_for("the node tries again", lambda: deferred() >= self.RESTS, 30)
+                    tries = deferred()
+                    self.assertLessEqual(tries, time.monotonic() - since + 1, "once a second")
+                    resource.prlimit(pid, resource.RLIMIT_NOFILE, allowed)
+                    self.assertEqual(["lma", "lma"], [
+                        client.receive()["result"]["node_id"] for client in (waiting, other)])
+            finally:
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, allowed)
+        said = [line for line in lma.log.read_text().splitlines() if "can be accepted" in line]
+        self.assertEqual(1, len(said), said)
+        self.assertEqual(0, lma.stop())
+        self.said = f"{tries} tries; {said[0][-100:]}"
 
 
 def last_line(text):

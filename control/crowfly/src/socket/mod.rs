@@ -11,6 +11,7 @@
 //! | bound | beyond it |
 //! |---|---|
 //! | connections | the new one is told so and closed |
+//! | descriptors of the process | the new one waits; it is looked at again after a second |
 //! | a line, [`MAX_LINE_BYTES`] | that connection is told so and closed |
 //! | requests of one connection at work | the rest stays unread until answers have gone |
 //! | output queued for one connection | a subscriber that does not read is closed; a client that only asks is read no further until it has taken its answers |

@@ -4,6 +4,7 @@
 use std::io::{Error as IoError, ErrorKind};
 use std::ops::Range;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::net::{UnixListener, UnixStream};
@@ -18,6 +19,10 @@ use super::rpc::{self, RequestId, RpcError};
 
 /// Connections accepted in one turn.
 const MAX_ACCEPTS_PER_TURN: usize = 64;
+
+/// How long the listener is left alone when the system has no descriptor or no memory for another connection. Those
+/// that there are keep their service meanwhile; those that come wait in the kernel's queue.
+const REST: Duration = Duration::from_secs(1);
 
 /// Bounds of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,7 @@ pub struct Request {
 #[derive(Debug, Default)]
 struct Counters {
     accepted: u64,
+    deferred: u64,
     refused: u64,
     unwatched: u64,
     requests: u64,
@@ -79,6 +85,8 @@ pub struct Server {
     next_generation: u64,
     /// The listener may have connections that were not accepted.
     acceptable: bool,
+    /// Until when the listener is left alone; none while the system gives it what it needs.
+    rests_until: Option<Instant>,
     counters: Counters,
     /// Last, so that the file goes after the listener.
     _file: SocketFile,
@@ -115,6 +123,7 @@ impl Server {
             connections: Slab::new(),
             next_generation: 0,
             acceptable: false,
+            rests_until: None,
             counters: Counters::default(),
             _file: file,
         })
@@ -153,7 +162,7 @@ impl Server {
         if self.acceptable {
             self.accept(requests);
         }
-        let mut more = self.acceptable;
+        let mut more = self.acceptable && !self.rests();
         for key in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get_mut(key) else {
                 continue;
@@ -204,11 +213,12 @@ impl Server {
 
     /// Every counter by dotted name.
     #[must_use]
-    pub fn counters(&self) -> [(&'static str, u64); 10] {
+    pub fn counters(&self) -> [(&'static str, u64); 11] {
         let count = &self.counters;
         [
             ("control.connections", self.connections.len() as u64),
             ("control.connections.accepted", count.accepted),
+            ("control.connections.deferred", count.deferred),
             ("control.drop.answer-unread", count.unread_answers),
             ("control.drop.long-line", count.long_lines),
             ("control.drop.slow-reader", count.slow_readers),
@@ -221,25 +231,49 @@ impl Server {
     }
 
     fn accept(&mut self, requests: &mut Vec<Request>) {
+        if self.rests() {
+            return;
+        }
         for _ in 0..MAX_ACCEPTS_PER_TURN {
             match self.listener.accept() {
-                Ok((stream, _)) => match self.admit(stream) {
-                    Ok(Some(key)) => self.take(key, requests),
-                    Ok(None) => {}
-                    Err(error) => {
-                        self.counters.unwatched += 1;
-                        tracing::warn!(%error, "a connection to the control socket cannot be watched");
-                    }
-                },
+                Ok((stream, _)) => {
+                    self.rests_until = None;
+                    self.received(stream, requests);
+                }
                 Err(error) if is_passing(&error) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.rests_until = None;
                     self.acceptable = false;
                     return;
                 }
-                // Out of descriptors or memory: try again in the next turn.
-                Err(_) => return,
+                Err(error) => return self.rest(&error),
             }
         }
+    }
+
+    fn received(&mut self, stream: UnixStream, requests: &mut Vec<Request>) {
+        match self.admit(stream) {
+            Ok(Some(key)) => self.take(key, requests),
+            Ok(None) => {}
+            Err(error) => {
+                self.counters.unwatched += 1;
+                tracing::warn!(%error, "a connection to the control socket cannot be watched");
+            }
+        }
+    }
+
+    /// Out of descriptors or memory, which trying again at once would not mend. Said once, until a connection is
+    /// accepted again or none waits any more.
+    fn rest(&mut self, error: &IoError) {
+        self.counters.deferred += 1;
+        if self.rests_until.is_none() {
+            tracing::warn!(%error, "no connection to the control socket can be accepted; they wait");
+        }
+        self.rests_until = Some(Instant::now() + REST);
+    }
+
+    fn rests(&self) -> bool {
+        self.rests_until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Makes a connection of a stream; none if there are too many.
