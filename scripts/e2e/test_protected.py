@@ -4,7 +4,7 @@ or a stranger might send instead (RFC 4301, 4303; L-11, L-67 to L-70, L-74)."""
 import json
 import time
 
-from e2e.case import WithDomain
+from e2e.case import WithDomain, binaries
 from lab import esp, mh, pcap
 from lab.ctl import Ctl
 from lab.domain import ADDRESS, HI_BETWEEN_MAGS, HI_NEW, HNP_POOL, MAGS, ROOT
@@ -121,6 +121,19 @@ class Protected(WithKeys):
                 self.assertIn(good, ("1", "True"), f"ICV of {spi}, type {kind}")
             count += len(lines)
         self.said = f"{count} packets"
+
+    def test_l_68_without_keys_crowflyctl_says_that_a_capture_was_not_opened(self):
+        path = self.domain.captures["mag1"].path
+        found = run(binaries() / "crowflyctl", "decode", path).stdout
+        self.assertIn("Encapsulating Security Payload", found)
+        self.assertIn("not opened", found)
+        count = len([frame for frame in pcap.frames(path) if pcap.packet(frame).next_header == esp.NEXT_ESP])
+        chart = run(binaries() / "crowflyctl", "trace", self.one, self.two, "--pcap", path).stdout
+        self.assertIn(f"{count} packets of the capture are ESP and were not opened", chart)
+        asked = self.domain.mag1.crowflyctl("trace", self.one, self.two).stdout
+        self.assertIn("RO Setup", asked)
+        self.assertNotIn("not opened", asked)
+        self.said = chart.splitlines()[-1]
 
     def test_l_70_each_leg_has_the_suite_of_its_own(self):
         for name in ("lma", "mag1"):

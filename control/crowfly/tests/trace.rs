@@ -2,11 +2,15 @@
 
 mod common;
 
+use std::fs::File;
+use std::net::Ipv6Addr;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use common::{Folder, Node, Reaction};
 use crowfly::record::{EngineConfig, Given, Header, Recorder, Step};
 use crowfly::socket::{Limits, Method};
+use pcap_file::pcap::{PcapPacket, PcapWriter};
 use pmipv6::io::{Input, Now};
 use pmipv6::mag;
 use serde_json::{Value, json};
@@ -65,6 +69,46 @@ fn several_nodes_become_one_chart() {
     assert_eq!(status, 2, "{complaints}");
     let (status, _, complaints) = crowflyctl(&["trace", "x", THERE, "--pcap", "/dev/null"]);
     assert_eq!(status, 2, "{complaints}");
+}
+
+/// An IPv6 packet in Ethernet with this next header.
+fn frame(next_header: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+    let ends = [MAG2, MAG1].map(|end| end.parse::<Ipv6Addr>().unwrap().octets());
+    let ipv6 = [0x60, 0, 0, 0, length[0], length[1], next_header, 64];
+    [
+        &[0; 12],
+        &[0x86, 0xdd][..],
+        &ipv6,
+        ends.as_flattened(),
+        payload,
+    ]
+    .concat()
+}
+
+#[test]
+fn a_capture_in_esp_says_that_it_was_not_opened() {
+    let folder = Folder::new();
+    let path = folder.0.join("esp.pcap");
+    let mut writer = PcapWriter::new(File::create(&path).unwrap()).unwrap();
+    for number in 0..3_u8 {
+        let octets = frame(50, &[0, 0, 1, 1, 0, 0, 0, number, 9, 9, 9, 9]);
+        let (time, length) = (Duration::from_secs(1), octets.len() as u32);
+        let packet = PcapPacket::new(time, length, &octets);
+        writer.write_packet(&packet).unwrap();
+    }
+    drop(writer);
+    let words = ["trace", HERE, THERE, "--pcap", path.to_str().unwrap()];
+    let (status, text, complaints) = crowflyctl(&words);
+    assert_eq!((status, complaints.as_str()), (0, ""), "{text}");
+    assert!(
+        text.starts_with("no signalling of this pair is known\n3 packets"),
+        "{text}"
+    );
+    assert!(text.contains("are ESP and were not opened"), "{text}");
+    let (_, text, _) = crowflyctl(&[&["--json"], &words[..]].concat());
+    let chart: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&chart["sealed"], &chart["rows"]), (&json!(3), &json!([])));
 }
 
 fn record(folder: &Folder) -> std::path::PathBuf {

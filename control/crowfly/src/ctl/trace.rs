@@ -16,7 +16,7 @@ use super::call::pair;
 use super::capture::{Capture, Packet};
 use super::client::Client;
 use super::error::Failure;
-use crate::trace::{Trace, View, draw, merge};
+use crate::trace::{Chart, Trace, View, draw, merge};
 
 const ETHERNET_BYTES: usize = 14;
 const VLAN_TAG_BYTES: usize = 4;
@@ -25,18 +25,32 @@ const IPV6_BYTES: usize = 40;
 const IPV4_BYTES: usize = 20;
 const UDP_BYTES: usize = 8;
 const PROTOCOL_UDP: u8 = 17;
+const PROTOCOL_ESP: u8 = 50;
+
+/// What of a capture may be signalling.
+enum Found {
+    /// A good message in the clear.
+    Message(IpAddr, IpAddr, Message),
+    /// A packet in ESP (RFC 4303): what is in it is for those who have the keys.
+    Sealed,
+}
 
 /// Asks each node, or reads the capture, and draws.
 pub(super) fn run(args: &Args, trace: &TraceArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let views = match &trace.pcap {
-        Some(file) => vec![of_capture(file, trace)?],
-        None => args
-            .sockets
-            .iter()
-            .map(|socket| ask(args, socket, trace))
-            .collect::<Result<_, _>>()?,
+    let (views, sealed) = match &trace.pcap {
+        Some(file) => {
+            let (view, sealed) = of_capture(file, trace)?;
+            (vec![view], sealed)
+        }
+        None => {
+            let asked = args.sockets.iter().map(|socket| ask(args, socket, trace));
+            (asked.collect::<Result<_, _>>()?, 0)
+        }
     };
-    let chart = merge(&views);
+    let chart = Chart {
+        sealed,
+        ..merge(&views)
+    };
     match args.json {
         true => {
             let chart = serde_json::to_string(&chart).map_err(std::io::Error::from)?;
@@ -53,8 +67,9 @@ fn ask(args: &Args, socket: &Path, trace: &TraceArgs) -> Result<View, Failure> {
     serde_json::from_value(answer).map_err(|error| Failure::Stranger(error.to_string()))
 }
 
-/// What a capture shows. Where it was taken at several nodes, a message stands in it once for each.
-fn of_capture(path: &Path, trace: &TraceArgs) -> Result<View, Failure> {
+/// What a capture shows, and how many packets in ESP there are in it. Where it was taken at several nodes, a message
+/// stands in it once for each.
+fn of_capture(path: &Path, trace: &TraceArgs) -> Result<(View, u64), Failure> {
     let wrong = |reason: String| Failure::Usage(format!("{}: {reason}", path.display()));
     let end = |text: &str| -> Result<IpNet, Failure> {
         let address = text.parse::<IpAddr>().map(IpNet::from);
@@ -70,26 +85,29 @@ fn of_capture(path: &Path, trace: &TraceArgs) -> Result<View, Failure> {
         .map_err(Failure::Usage)?
         .ok_or_else(|| wrong("no capture (pcap, pcapng)".to_owned()))?;
     let numbering = trace.numbering.into();
-    let mut kept = Trace::default();
+    let (mut kept, mut sealed) = (Trace::default(), 0);
     while let Some(packet) = capture.next_packet() {
         let packet = packet.map_err(wrong)?;
-        if let Some((from, to, message)) = message(&numbering, &packet) {
-            let time = packet.time.unwrap_or(Duration::ZERO);
-            kept.sent(time, from, to, &message);
+        let time = packet.time.unwrap_or(Duration::ZERO);
+        match signalling(&numbering, &packet) {
+            Some(Found::Message(from, to, message)) => kept.sent(time, from, to, &message),
+            Some(Found::Sealed) => sealed += 1,
+            None => {}
         }
     }
-    Ok(View {
+    let view = View {
         node_id: path.display().to_string(),
         role: "capture".to_owned(),
         address: None,
         source,
         destination,
         legs: kept.of_pair(&source, &destination),
-    })
+    };
+    Ok((view, sealed))
 }
 
-/// The Mobility Header message of a packet, where it carries a good one in the clear.
-fn message(numbering: &Numbering, packet: &Packet) -> Option<(IpAddr, IpAddr, Message)> {
+/// The signalling of a packet, where it carries any.
+fn signalling(numbering: &Numbering, packet: &Packet) -> Option<Found> {
     let mut octets = packet.octets.as_slice();
     if packet.start == Start::Ethernet {
         let tagged = octets.get(12..14)? == [0x81, 0x00];
@@ -103,10 +121,12 @@ fn message(numbering: &Numbering, packet: &Packet) -> Option<(IpAddr, IpAddr, Me
     }
 }
 
-fn over_ipv6(numbering: &Numbering, octets: &[u8]) -> Option<(IpAddr, IpAddr, Message)> {
+fn over_ipv6(numbering: &Numbering, octets: &[u8]) -> Option<Found> {
     let header: &[u8; IPV6_BYTES] = octets.first_chunk()?;
-    if header[0] >> 4 != 6 || header[6] != NEXT_HEADER_MH {
-        return None;
+    match (header[0] >> 4, header[6]) {
+        (6, NEXT_HEADER_MH) => {}
+        (6, PROTOCOL_ESP) => return Some(Found::Sealed),
+        _ => return None,
     }
     let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
     let payload = octets.get(IPV6_BYTES..IPV6_BYTES + length)?;
@@ -120,13 +140,16 @@ fn over_ipv6(numbering: &Numbering, octets: &[u8]) -> Option<(IpAddr, IpAddr, Me
         destination,
     };
     let message = wire::decode(numbering, checksum, payload).ok()?;
-    Some((source.into(), destination.into(), message))
+    Some(Found::Message(source.into(), destination.into(), message))
 }
 
 /// In UDP port 5436, which names nodes by their IPv4 addresses (RFC 5844 section 4.1.3.2), or as an IPv6 packet in
 /// port 4191 (RFC 5555 section 4.1).
-fn over_ipv4(numbering: &Numbering, octets: &[u8]) -> Option<(IpAddr, IpAddr, Message)> {
+fn over_ipv4(numbering: &Numbering, octets: &[u8]) -> Option<Found> {
     let header: &[u8; IPV4_BYTES] = octets.first_chunk()?;
+    if header[9] == PROTOCOL_ESP {
+        return Some(Found::Sealed);
+    }
     let udp = octets.get(4 * usize::from(header[0] & 0x0F)..)?;
     let field = |at: usize| Some(u16::from_be_bytes([*udp.get(at)?, *udp.get(at + 1)?]));
     let ports = [field(0)?, field(2)?];
@@ -145,5 +168,9 @@ fn over_ipv4(numbering: &Numbering, octets: &[u8]) -> Option<(IpAddr, IpAddr, Me
         Some(octets.into())
     };
     let message = wire::decode(numbering, Checksum::Ignored, payload).ok()?;
-    Some((address(12)?.into(), address(16)?.into(), message))
+    Some(Found::Message(
+        address(12)?.into(),
+        address(16)?.into(),
+        message,
+    ))
 }

@@ -25,7 +25,8 @@ struct Lines {
 /// What writing to `out` says.
 pub fn draw(chart: &Chart, out: &mut dyn Write) -> Result<()> {
     let Some(first) = chart.rows.first() else {
-        return writeln!(out, "no signalling of this pair is known");
+        writeln!(out, "no signalling of this pair is known")?;
+        return draw_sealed(chart.sealed, out);
     };
     let lines = Lines::of(&chart.nodes);
     writeln!(out, "from {} UTC, seconds", date(first.at_us))?;
@@ -41,7 +42,18 @@ pub fn draw(chart: &Chart, out: &mut dyn Write) -> Result<()> {
         let (canvas, says) = draw_row(&lines, &chart.nodes, row);
         write_line(out, &time, &canvas, &says)?;
     }
-    Ok(())
+    draw_sealed(chart.sealed, out)
+}
+
+/// What the chart cannot show of a capture.
+fn draw_sealed(packets: u64, out: &mut dyn Write) -> Result<()> {
+    match packets {
+        0 => Ok(()),
+        _ => writeln!(
+            out,
+            "{packets} packets of the capture are ESP and were not opened; the nodes can tell what was in them (-s SOCKET)"
+        ),
+    }
 }
 
 fn write_line(out: &mut dyn Write, time: &str, canvas: &str, says: &str) -> Result<()> {

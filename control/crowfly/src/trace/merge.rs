@@ -19,6 +19,8 @@ pub struct Chart {
     pub nodes: Vec<Node>,
     /// What happened, oldest first.
     pub rows: Vec<Row>,
+    /// Packets of a capture in ESP, whatever is in them; nodes know what they have opened.
+    pub sealed: u64,
 }
 
 /// A node of a chart.
@@ -114,6 +116,7 @@ pub fn merge(views: &[View]) -> Chart {
     Chart {
         nodes: nodes(views, &rows),
         rows,
+        sealed: 0,
     }
 }
 

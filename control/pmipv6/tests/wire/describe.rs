@@ -274,6 +274,9 @@ fn tunnels_and_extension_headers_are_followed() {
         names(&esp),
         ["IPv6", "Encapsulating Security Payload", "Protected data"]
     );
+    let data = describe(&Numbering::default(), &esp);
+    let value = &find(&data, "Protected data").value;
+    assert_eq!(value, "4 octets, not opened: nobody here has the keys");
     let fragment = ipv6(44, &[135, 0, 0, 8, 0, 0, 0, 1, 1, 2, 3]);
     assert_eq!(names(&fragment), ["IPv6", "Fragment", "Fragment data"]);
 }

@@ -192,7 +192,9 @@ impl Walk<'_> {
             ESP_HEADER,
         ) {
             at.start += ESP_HEADER;
-            self.payload("Protected data", &at);
+            let value = format!("{} octets, not opened: nobody here has the keys", at.len());
+            self.layers
+                .push(leaf("Protected data".to_owned(), value, at.start, at.len()));
         }
     }
 
