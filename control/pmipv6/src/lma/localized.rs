@@ -48,6 +48,7 @@ impl LocalMobilityAnchor {
             role,
             found_in: None,
             said_nat: false,
+            turned: false,
             remote_mag: None,
             remote_timestamp: None,
             own_timestamp: None,
@@ -199,6 +200,10 @@ impl LocalMobilityAnchor {
         }
         if ack.status >= REFUSED {
             // 132 and 129: the MAG holds nothing of it any more. Otherwise it did not get so far.
+            if self.is_other_way_open(id, ack.status) {
+                self.exchange_roles(id);
+                return self.pursue(id, request.handover, 0);
+            }
             let rolled_back = matches!(
                 ack.status,
                 ro_status::PEER_MAG_REFUSED_OR_SILENT | ro_status::MN_NOT_ATTACHED
@@ -240,6 +245,7 @@ impl LocalMobilityAnchor {
         path.up_since = Some(now);
         path.heard = [now; 2];
         path.corrections = 0;
+        path.turned = false;
         path.strays = None;
         path.until = None;
         let (asked, ends) = (path.asked.take(), path.ends.clone());

@@ -13,6 +13,10 @@
 //!       LMA1 ── RO Init ──▶ the MAG behind the NAT ── RO Setup ──▶ the other MAG
 //! ```
 //!
+//! A NAT between the MAGs alone is in no PBU. So where one MAG does not reach the other over IPv4, both MNs are ours
+//! and no NAT is known, the other is asked to reach the one, once. With two LMAs it stays at status 132 until that
+//! MAG speaks to the other of its own accord: RO Trigger has no word for it.
+//!
 //! With a NAT before each of the two MAGs nobody can speak first: the pair stays with its anchors, status 137,
 //! and operators see why. MAGs behind one and the same NAT are neighbours, and nothing is between them.
 
@@ -23,6 +27,7 @@ use ipnet::IpNet;
 use super::LocalMobilityAnchor;
 use super::state::Role;
 use super::trigger::Order;
+use crate::io::Via;
 use crate::path::{Asked, Ends, EndsExt, PathId};
 use crate::wire::MobilityOption;
 use crate::wire::iana::ro_status;
@@ -72,8 +77,26 @@ impl LocalMobilityAnchor {
         }
     }
 
+    /// Whether a MAG that did not reach the other may be reached by that. If so, it is tried now.
+    pub(super) fn is_other_way_open(&mut self, id: PathId, status: u8) -> bool {
+        let open = self.paths.get(id).is_some_and(|path| {
+            let reach = &self.node.reach;
+            let no_nat_known = |mag| reach.via(mag) != Via::Ipv6 && reach.nat_before(mag).is_none();
+            status == ro_status::PEER_MAG_REFUSED_OR_SILENT
+                && path.role == Role::Single
+                && !path.turned
+                && self
+                    .entries_of(path)
+                    .all(|entry| no_nat_known(entry.proxy_coa))
+        });
+        if let Some(path) = self.paths.get_mut(id).filter(|_| open) {
+            path.turned = true;
+        }
+        open
+    }
+
     /// The path goes on with source and destination exchanged.
-    fn exchange_roles(&mut self, id: PathId) {
+    pub(super) fn exchange_roles(&mut self, id: PathId) {
         let Some(path) = self.paths.get_mut(id) else {
             return;
         };

@@ -109,6 +109,8 @@ pub(super) struct Path {
     pub(super) until: Option<Duration>,
     /// Our last RO Trigger said that there is a NAT before the MAG that it named (HL-28).
     pub(super) said_nat: bool,
+    /// The first MAG did not reach the other, and now the other is to reach it.
+    pub(super) turned: bool,
     /// Our RO Init or RO Trigger that waits for its acknowledgement.
     pub(super) request: Option<RequestId>,
     /// The RO Trigger that waits for ours.

@@ -667,18 +667,19 @@ fn l_66_a_silent_peer_behind_a_nat_costs_the_path_and_not_the_traffic() {
 
 #[test]
 fn l_66_whoever_is_behind_a_nat_cannot_be_spoken_to_first() {
-    // The source's MAG is behind it: RO Setup does not get there (HL-28), and the LMA is told.
+    // The source's MAG is behind it: RO Setup does not get there (HL-28), the LMA is told, and asks that MAG.
     let mut domain = mag2_behind();
     let (source, destination) = attached(&mut domain);
     domain.talk("lma1", host(&destination), host(&source));
     domain.seconds(20);
     let trace = domain.take_trace();
-    assert!(
-        trace.contains(&"mag1 > lma1 Init Ack status 132".to_owned()),
-        "{trace:?}"
-    );
-    for node in ["mag1", "mag2"] {
-        assert!(domain.table(node).send.is_empty(), "{node}");
+    let told = "mag1 > lma1 Init Ack status 132";
+    let told = trace.iter().position(|line| line == told);
+    let then = &trace[told.expect("RO Setup does not arrive")..];
+    let asked = then.iter().any(|line| line == "lma1 > mag2 Init (mag1)");
+    assert!(asked, "{trace:?}");
+    for node in ["lma1", "mag1", "mag2"] {
+        assert_eq!(domain.states(node), ["active"], "{node}");
     }
     // Once it has spoken itself, it can.
     let mut domain = mag2_behind();
@@ -699,6 +700,30 @@ fn l_66_whoever_is_behind_a_nat_cannot_be_spoken_to_first() {
         trace.contains(&"mag1 > mag2 Setup (mag1) [4191]".to_owned()),
         "{trace:?}"
     );
+}
+
+#[test]
+fn hl_28_hl_14_where_neither_way_is_open_each_is_tried_once_and_the_pair_is_held_off() {
+    let mut domain = mag2_behind();
+    let (source, destination) = attached(&mut domain);
+    domain.lose = lose(u32::MAX, |sent| is_request(sent, RoKind::Setup));
+    domain.talk("lma1", host(&destination), host(&source));
+    domain.seconds(30);
+    let trace = domain.take_trace();
+    let mut inits: Vec<_> = trace
+        .iter()
+        .filter(|line| line.contains(" Init ("))
+        .collect();
+    inits.dedup();
+    assert_eq!(
+        inits,
+        ["lma1 > mag1 Init (mag2)", "lma1 > mag2 Init (mag1)"]
+    );
+    let held = domain.paths("lma1").into_iter().find_map(|path| path.why);
+    assert!(held.is_some_and(|why| why.contains("Peer MAG refused or silent")));
+    for node in ["mag1", "mag2"] {
+        assert!(domain.table(node).send.is_empty(), "{node}");
+    }
 }
 
 /// Hands a PBU to LMA1 as it would come from `from`, with these two options.
