@@ -1,7 +1,7 @@
 //! The domain simulator by hand.
 //!
 //! ```text
-//!   cargo run --release -p pmipv6 --example sim -- --schedules 1000000 --seed 0
+//!   cargo run --release -p pmipv6 --example sim -- --schedules 1000000 --seed 0 --jobs 2
 //!   cargo run --release -p pmipv6 --example sim -- --schedules 400 --digest
 //!   cargo run --release -p pmipv6 --example sim -- --scale [--mobiles N] [--seconds S]
 //! ```
@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::time::Instant;
 
 use pmipv6::sim::{
@@ -19,6 +20,8 @@ use pmipv6::sim::{
 
 /// Runs that the shrinker may spend on a failing seed.
 const SHRINK_TRIES: usize = 1_000;
+/// Outcomes that may wait to be counted.
+const WAITING: usize = 64;
 /// A line of progress this often.
 const PROGRESS: u64 = 10_000;
 
@@ -26,6 +29,8 @@ struct Arguments {
     schedules: u64,
     seed: u64,
     scale: bool,
+    /// Threads that run schedules.
+    jobs: u64,
     /// Print a number for every schedule's trace and figures: the same where the run has not changed.
     digest: bool,
     mags: usize,
@@ -41,6 +46,7 @@ fn arguments() -> Result<Arguments, String> {
         seed: 0,
         scale: false,
         digest: false,
+        jobs: 1,
         mags: 200,
         lmas: 4,
         mobiles: 100_000,
@@ -63,6 +69,7 @@ fn arguments() -> Result<Arguments, String> {
             .map_err(|_| format!("{word} {value}: not a number"))?;
         match word.as_str() {
             "--schedules" => arguments.schedules = number,
+            "--jobs" => arguments.jobs = number.max(1),
             "--seed" => arguments.seed = number,
             "--mags" => arguments.mags = number as usize,
             "--lmas" => arguments.lmas = number as usize,
@@ -110,25 +117,29 @@ fn schedules(arguments: &Arguments) -> ExitCode {
     let start = Instant::now();
     let mut sum = Sum::default();
     let mut failed = BTreeMap::new();
-    for count in 1..=arguments.schedules {
-        let seed = arguments.seed + count - 1;
-        let outcome = Schedule::generate(seed).run(&engine, arguments.digest);
-        if arguments.digest {
-            println!("digest {seed} {:016x}", digest(&outcome));
+    std::thread::scope(|scope| {
+        let (ran, outcomes) = mpsc::sync_channel(WAITING);
+        for job in 0..arguments.jobs {
+            let ran = ran.clone();
+            scope.spawn(move || run(arguments, job, &ran));
         }
-        sum.add(&outcome.stats, &outcome.tally);
-        if let Some(violation) = outcome.violation {
-            println!("seed {seed}: {violation}");
-            let entry = failed.entry(violation.kind).or_insert((seed, 0_u64));
-            entry.1 += 1;
+        drop(ran);
+        for (count, (seed, outcome)) in (1_u64..).zip(outcomes) {
+            if arguments.digest {
+                println!("digest {seed} {:016x}", digest(&outcome));
+            }
+            sum.add(&outcome.stats, &outcome.tally);
+            if let Some(violation) = outcome.violation {
+                println!("seed {seed}: {violation}");
+                let entry = failed.entry(violation.kind).or_insert((seed, 0_u64));
+                entry.1 += 1;
+            }
+            if count % PROGRESS == 0 {
+                let speed = per_second(count, start);
+                println!("{count} schedules, {speed:.0} a second");
+            }
         }
-        if count % PROGRESS == 0 {
-            println!(
-                "{count} schedules, {:.0} a second",
-                per_second(count, start)
-            );
-        }
-    }
+    });
     let count = arguments.schedules;
     println!(
         "{count} schedules in {:.1} s, {:.0} a second, {:.0} events a second",
@@ -156,6 +167,17 @@ fn schedules(arguments: &Arguments) -> ExitCode {
     match failed.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
+    }
+}
+
+/// Every so many-th schedule.
+fn run(arguments: &Arguments, job: u64, ran: &mpsc::SyncSender<(u64, Outcome)>) {
+    let seeds = arguments.seed..arguments.seed + arguments.schedules;
+    for seed in seeds.skip(job as usize).step_by(arguments.jobs as usize) {
+        let outcome = Schedule::generate(seed).run(&engine, arguments.digest);
+        if ran.send((seed, outcome)).is_err() {
+            return;
+        }
     }
 }
 

@@ -5,7 +5,11 @@ use pmipv6::sim::{Fate, Talk};
 
 /// MN1 at MAG1 and MN2 at MAG2 talk over a localized path.
 fn localized() -> Domain<'static> {
-    let mut domain = Domain::new(Layout::new(1, 2, 2), Faults::NONE, 3, &engine);
+    localized_in(Layout::new(1, 2, 2), 3)
+}
+
+fn localized_in(layout: Layout, seed: u64) -> Domain<'static> {
+    let mut domain = Domain::new(layout, Faults::NONE, seed, &engine);
     domain.trace_on();
     for mobile in 0..2 {
         let mag = domain.layout().mag(mobile);
@@ -82,6 +86,21 @@ fn hl_33_a_mag_that_stands_still_for_longer_than_everything_lasts_begins_anew() 
     assert_eq!(domain.violation(), None);
     let waited = "MAG1 goes on, 4 frames waited";
     assert!(domain.trace.lines().iter().any(|of| of.ends_with(waited)));
+}
+
+/// A MAG asks its workers whether a path is in use, stands still, and hears that it was, long after it is over.
+#[test]
+fn hl_33_word_that_a_path_is_in_use_comes_too_late_to_refresh_it() {
+    for step in 0..60 {
+        let mut layout = Layout::new(1, 2, 2);
+        layout.lag_max_us = 300_000;
+        let mut domain = localized_in(layout, step);
+        let mag = domain.layout().mag(0);
+        domain.run_until(domain.now() + 15 * SECOND + (20 + step) * SECOND / 100);
+        freeze(&mut domain, mag, 60 * SECOND, 0);
+        domain.run_until(domain.now() + 62 * SECOND);
+        assert_eq!(domain.violation(), None, "step {step}");
+    }
 }
 
 /// Some of the random schedules have nodes that stand still, for longer than a path and a binding last among

@@ -125,6 +125,8 @@ impl Engine for MobileAccessGateway {
         self.node.begin(now);
         self.start();
         self.apply_policy();
+        // What is over ends first: a node that stood still is late.
+        self.run_timers();
         self.on_input(input);
         self.run_timers();
         self.node.drain(out);

@@ -130,6 +130,9 @@ impl Ord for Scheduled {
 
 impl Domain<'_> {
     pub(super) fn event(&mut self, event: Event) {
+        if self.nodes_frozen == 0 {
+            return self.take_place(event);
+        }
         if let Some(event) = self.unless_frozen(event) {
             self.take_place(event);
         }
@@ -272,18 +275,16 @@ impl Domain<'_> {
             node.wake_at = None;
             return;
         };
-        if node.wake_at == Some(at) {
-            return;
+        if node.wake_at != Some(at) {
+            self.wake_at(index, at);
         }
-        node.wake_at = Some(at);
-        let incarnation = node.incarnation;
-        self.at(
-            at,
-            Event::Wake {
-                node: index,
-                incarnation,
-            },
-        );
+    }
+
+    /// The engine is asked then what is due, unless it has something to do before.
+    pub(super) fn wake_at(&mut self, node: NodeIndex, at: Micros) {
+        self.nodes[node].wake_at = Some(at);
+        let incarnation = self.nodes[node].incarnation;
+        self.at(at, Event::Wake { node, incarnation });
     }
 
     pub(super) fn program(

@@ -11,7 +11,7 @@ use super::network::{Micros, NodeIndex};
 use super::packet::{Fate, Loss};
 use super::rng::PPM;
 
-/// Half of the nodes that go on look at the clock first, the others at what has come.
+/// Half of the nodes that go on look at the clock first, the others at what has come and what their workers say.
 const CLOCK_FIRST: u32 = (PPM / 2) as u32;
 
 /// What a node holds while it stands still.
@@ -125,7 +125,8 @@ impl Domain<'_> {
         for command in self.commands.values_mut().filter(|of| of.node == index) {
             command.at = now;
         }
-        if self.rng_freeze.chance(CLOCK_FIRST) {
+        let clock_first = self.rng_freeze.chance(CLOCK_FIRST);
+        if clock_first {
             self.arm(index);
         }
         for event in frozen.arrived {
@@ -136,7 +137,9 @@ impl Domain<'_> {
             let left = (due - frozen.since).min(self.layout.lag_max_us);
             self.at(now + left, event);
         }
-        self.arm(index);
+        if !clock_first {
+            self.wake_at(index, now + self.layout.lag_max_us);
+        }
     }
 
     /// The moment so long ago on the node's own count, which stood still while it did.
