@@ -226,7 +226,7 @@ class ByTheBook(WithDomain):
                 before = total(node, "drop.encapsulation-limit")
                 sender = self.sender(space, INTERFACE)
                 answers = self.capture(space, INTERFACE, f"problem-{name}",
-                                       f"icmp6 and ip6[40] == {ICMPV6_PARAMETER_PROBLEM}")
+                                       f"icmp6 and ip6[40] == {ICMPV6_PARAMETER_PROBLEM} and ip6[41] == 0")
                 sender.send([ether(to, sender.mac, user)])
                 told, = self.octets(answers)
                 self.assertEqual(user[8:24], told[24:40], "to the source of what was in no tunnel of ours")

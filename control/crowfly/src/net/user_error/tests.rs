@@ -130,6 +130,40 @@ fn a_gateway_answers_as_the_router_of_the_homes_link() {
     assert_eq!(counter(&net, "net.tx.icmp-error"), 2);
 }
 
+#[test]
+fn a_gateway_answers_whatever_the_tunnel() {
+    let (own, peer) = (
+        Ipv4Addr::new(198, 51, 100, 1),
+        Ipv4Addr::new(198, 51, 100, 2),
+    );
+    let packet = user(IpProtocol::Udp, &[0x5a; 1400]);
+    let behind = |header: &[u8]| [header, &packet].concat();
+    let gre = behind(&[0x20, 0, 0x86, 0xdd, 0, 0, 0, 9]);
+    let octets = 8 + packet.len() as u16;
+    let udp: Vec<u8> = [5437, 5437, octets, 0]
+        .into_iter()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    let over_ipv4 = |protocol: u8, rest: &[u8]| {
+        build_ipv4(peer, own, IpProtocol::from(protocol), rest).unwrap()
+    };
+    for outer in [
+        tunnelled(60, &behind(&[41, 0, 4, 1, 4, 1, 1, 0])),
+        tunnelled(47, &gre),
+        over_ipv4(41, &packet),
+        over_ipv4(47, &gre),
+        over_ipv4(17, &behind(&udp)),
+    ] {
+        let mut net = net();
+        let port = &mut net.config.ports[usize::from(TRANSPORT)];
+        port.addresses4.push("198.51.100.1/24".parse().unwrap());
+        let told_once = told(&mut net, NARROW, &outer, Some(HOME));
+        let (header, whole) = ipv6(&told_once[0]).unwrap();
+        assert_eq!((header.dst_addr, told_once.len()), (CN, 1));
+        assert!(packet.starts_with(&whole[IPV6_LEN + 8..]));
+    }
+}
+
 /// RFC 5844: an IPv4 home is one address.
 #[test]
 fn a_gateway_answers_for_an_ipv4_home_in_its_name() {
