@@ -27,11 +27,12 @@ class PingResult:
     rtts_ms: list
     hop_limits: set  # of the replies
     duplicates: int
+    late: int = 0  # replies that came when ping had ended: it does not wait long for the last ones
 
     @property
     def lost(self):
         """Requests that have no reply; one where ping could send none, for want of a route."""
-        return self.sent - len(set(self.sequences)) if self.sent else 1
+        return max(self.sent - len(set(self.sequences)) - self.late, 0) if self.sent else 1
 
     @property
     def median_ms(self):
@@ -55,6 +56,7 @@ class Host:
     def __init__(self, lab, name):
         self.lab, self.name = lab, name
         self.space = lab.namespace(name)
+        self.pings = []  # that may be running
 
     def execute(self, *command, **options):
         """Runs a command on the host."""
@@ -147,16 +149,34 @@ class Host:
         return report["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
+def echo_replies(space, version):
+    """Echo replies that a namespace has received, as its kernel counts them."""
+    name, at = ("snmp6", "Icmp6InEchoReplies") if version == 6 else ("snmp", "InEchoReps")
+    with netns.inside(space), open(f"/proc/thread-self/net/{name}", encoding="utf-8") as counters:
+        lines = [line.split() for line in counters]
+    if version == 6:
+        return next(int(words[1]) for words in lines if words[0] == at)
+    names, values = (words for words in lines if words[0] == "Icmp:")
+    return int(values[names.index(at)])
+
+
 class Ping:
     """A running ping."""
 
     def __init__(self, host, destination, interval_s, size, count, wait_s, source=None):
+        self.host, self.wait_s = host, wait_s
+        self.version = ipaddress.ip_address(str(destination)).version
         self.path = host.lab.state / f"ping-{host.name}-{len(host.lab.processes)}.log"
+        self.alone, self.before = True, echo_replies(host.space, self.version)
         words = ["ip", "netns", "exec", host.space, "ping", family(destination), "-n", "-D", "-O", "-i", interval_s,
                  "-s", size, "-W", wait_s, *(["-c", count] if count else []), *(["-I", source] if source else []),
                  destination]
         with self.path.open("w", encoding="utf-8") as out:
             self.process = spawn(host.lab, words, stdout=out, stderr=subprocess.STDOUT)
+        host.pings = [ping for ping in host.pings if ping.process.poll() is None]
+        for other in host.pings:
+            self.alone = other.alone = False
+        host.pings.append(self)
 
     def replies(self):
         """(time, sequence, rtt in ms, hop limit) of the replies so far, duplicates included."""
@@ -174,7 +194,23 @@ class Ping:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        return self.result()
+        result = self.result()
+        if result.lost and result.sequences and self.alone:
+            self._await_late(result)
+        return result
+
+    def _await_late(self, result):
+        """ping waits for the last replies no longer than twice what the slowest took: the host's counter knows of those
+        that are slower."""
+        seen = len(result.sequences) + result.duplicates
+
+        def all_there():
+            result.late = max(echo_replies(self.host.space, self.version) - self.before - seen, 0)
+            return not result.lost
+        try:
+            wait_for("late replies", all_there, self.wait_s, 0.02)
+        except Failure:
+            pass  # lost
 
     def stop(self):
         """Stops an endless ping. What it saw until now counts: requests up to one that is answered from now
