@@ -105,7 +105,7 @@ class TwoLmas(WithTwoLmas):
         result = stream.result()
         stream.stop()
         self.assertEqual((0, []), (result.duplicates, live_paths(domain.mag1)))
-        inits = [m for m in self.localized_routing(since) if m.name == "RO Init" and m.lifetime]
+        inits = [m for m in self.localized_routing(since) if m.name == "RO Init"]
         self.assertEqual({ADDRESS["lma2"]}, {m.source for m in inits})
         self.said = f"{len(inits)} RO Init; {result.lost} lost, gap {1000 * result.longest_gap_s():.0f} ms"
         self.direct("both-moved")

@@ -105,6 +105,8 @@ impl LocalMobilityAnchor {
     ///
     /// Earlier than what follows the MN, in time and by its Timestamp: where the previous MAG has a part in that,
     /// the later decision counts (HL-17). A MAG that is told by revocation drops what it knows of the MN (RFC 5846).
+    ///
+    /// Of two LMAs the controller alone says RO Init (L-4): at the other one revocation is the means.
     pub(super) fn take_back_from(
         &mut self,
         homes: &[IpNet],
@@ -115,6 +117,9 @@ impl LocalMobilityAnchor {
             return;
         }
         for id in self.paths.of_homes(homes) {
+            if self.is_delegated(id) {
+                continue;
+            }
             let farewell = Farewell {
                 moved: true,
                 number,
@@ -122,6 +127,11 @@ impl LocalMobilityAnchor {
             };
             self.send_delete(id, farewell);
         }
+    }
+
+    fn is_delegated(&self, id: PathId) -> bool {
+        let role = self.paths.get(id).map(|path| path.role);
+        matches!(role, Some(Role::Delegated { .. }))
     }
 
     /// One MAG that holds the path and will tell the other: the destination's, or else the source's.

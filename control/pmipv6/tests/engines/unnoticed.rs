@@ -17,6 +17,17 @@ struct Moved {
     peer: &'static str,
     home: IpNet,
     other: IpNet,
+    /// Whether the MN's LMA controls the path.
+    controlled: bool,
+}
+
+/// Each kind of handover of an MN whose LMA controls the path.
+fn each_controlled(check: impl Fn(&mut Domain, &Moved)) {
+    each_kind(|domain, moved| {
+        if moved.controlled {
+            check(domain, moved);
+        }
+    });
 }
 
 /// Each kind of handover: source and destination, one LMA and two.
@@ -36,6 +47,7 @@ fn each_kind(check: impl Fn(&mut Domain, &Moved)) {
                     peer: "mag2",
                     home: source,
                     other: destination,
+                    controlled: !two,
                 },
                 (false, two) => Moved {
                     mn_id: if two { "mn2@lma2" } else { "mn3@lma1" },
@@ -44,6 +56,7 @@ fn each_kind(check: impl Fn(&mut Domain, &Moved)) {
                     peer: "mag1",
                     home: destination,
                     other: source,
+                    controlled: true,
                 },
             };
             domain.take_trace();
@@ -55,7 +68,7 @@ fn each_kind(check: impl Fn(&mut Domain, &Moved)) {
 
 #[test]
 fn hl_20_hl_34_a_mag_that_did_not_notice_is_told_to_hand_back() {
-    each_kind(|domain, moved| {
+    each_controlled(|domain, moved| {
         domain.attach("mag3", moved.mn_id, 3);
         let told = format!("{} > {} Init 0 (", moved.lma, moved.previous);
         let trace = domain.take_trace();
@@ -81,7 +94,7 @@ fn hl_20_hl_34_a_mag_that_did_not_notice_is_told_to_hand_back() {
 /// Rule 1 of the joint: what the previous MAG is promised to be taken is taken.
 #[test]
 fn hl_34_the_lma_accepts_before_it_asks() {
-    each_kind(|domain, moved| {
+    each_controlled(|domain, moved| {
         domain.held.insert(address(moved.lma));
         domain.command(
             "mag3",
@@ -104,7 +117,7 @@ fn hl_34_the_lma_accepts_before_it_asks() {
 /// It is no end of the path at any other node: whatever the order of arrival, the pair is where the MNs are.
 #[test]
 fn hl_17_hl_20_told_late_it_changes_nothing() {
-    each_kind(|domain, moved| {
+    each_controlled(|domain, moved| {
         let previous = address(moved.previous);
         domain.lose = lose(1, move |sent| {
             is_request(sent, RoKind::Init) && sent.destination == previous
@@ -141,5 +154,20 @@ fn l_47_a_mag_that_has_deregistered_the_mn_is_told_nothing() {
             !trace.iter().any(|line| line.starts_with(&told)),
             "{trace:?}"
         );
+    });
+}
+
+/// The controller alone says RO Init, whoever moves.
+#[test]
+fn l_4_the_other_lma_says_no_ro_init() {
+    each_kind(|domain, moved| {
+        domain.attach("mag3", moved.mn_id, 3);
+        let trace = domain.take_trace();
+        let mut inits = trace.iter().filter(|line| line.contains(" Init "));
+        let at_delegate = |line: &String| !moved.controlled && line.contains(moved.lma);
+        assert!(!inits.any(at_delegate), "{trace:?}");
+        for node in ["mag3", moved.peer] {
+            assert_eq!(domain.states(node), ["active"], "{} moved", moved.mn_id);
+        }
     });
 }
