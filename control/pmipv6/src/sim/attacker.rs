@@ -268,6 +268,10 @@ impl Domain<'_> {
         let Some(engine) = self.nodes[to].engine.as_mut() else {
             return;
         };
+        // What the engine does because it is due is not what the message did.
+        if engine.next_deadline().is_some_and(|at| at <= now.mono) {
+            return;
+        }
         let before = looks(engine.as_ref(), now);
         let mut outputs = Vec::new();
         engine.handle(now, input, &mut outputs);
