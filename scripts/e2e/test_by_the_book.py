@@ -7,6 +7,7 @@ Whoever sends is told by MAG2, in the name of the host's home: the LMA and anoth
 """
 
 import collections
+import ipaddress
 import re
 
 from scapy.layers.inet import IP, UDP
@@ -19,7 +20,7 @@ from e2e.forms import (LINK_MTU_BYTES, NODES, PATH_LIFETIME_S, attach_both_unaid
 from e2e.ipv4_homes import FIXED_MAC, POOL, ROUTER
 from lab import exchange
 from lab.capture import Capture
-from lab.domain import ACCESS_PORT, ADDRESS, FIXED_ROUTER, NETWORK_SIDE
+from lab.domain import ACCESS_PORT, ADDRESS, FIXED_ROUTER, HI_BETWEEN_MAGS, NETWORK_SIDE, WITH_IPV4
 from lab.host import INTERFACE, family
 from lab.inject import Sender, ether
 from lab.shell import run, wait_for
@@ -30,9 +31,10 @@ TCP_BYTES, TCP_HEADERS_BYTES = 200_000, 60
 INET_IPV4 = "192.0.2.2"
 ETHERTYPE_IPV4 = 0x0800
 FAMILIES = ("ipv6", "ipv4")
-NEXT_UDP, NEXT_IPV6, NEXT_OPTIONS = 17, 41, 60
+NEXT_IPV4, NEXT_UDP, NEXT_IPV6, NEXT_OPTIONS = 4, 17, 41, 60
 ICMPV6_PARAMETER_PROBLEM = 4
 OUTER_BYTES = 40
+OWN_LIMIT, LIMIT_BYTES = 4, 8  # RFC 2473 section 6.6
 LIMIT_AT = OUTER_BYTES + 4  # of the limit in a packet whose options follow its header
 NOT_ECT, ECT_1, ECT_0, CE = range(4)
 DROPPED = None
@@ -55,6 +57,8 @@ def adjust(name, config):
     config["localized_routing"]["lifetime_s"] = PATH_LIFETIME_S
     if name == "mag2":
         next(port for port in config["ports"] if port["name"] == ACCESS_PORT)["mtu_bytes"] = ACCESS_MTU_BYTES
+    if name == "mag3":
+        config["dataplane"]["encapsulation_limit"] = OWN_LIMIT
 
 
 def port_mac(node, name):
@@ -84,7 +88,7 @@ class ByTheBook(WithDomain):
     """One story; the tests go in order."""
 
     adjust = staticmethod(adjust)
-    nodes = NODES
+    nodes = (*NODES, "mag3")
     attached = False
 
     @classmethod
@@ -268,3 +272,20 @@ class ByTheBook(WithDomain):
                 self.assertIsNotNone(said, done.stdout)
                 self.assertEqual(str(homes[inner]), said[1])
                 self.assertIn("exceeded", said[2])
+
+    def test_11_rfc_2473_4_1_1_a_limit_of_the_nodes_own_where_it_is_configured(self):
+        """The MN moves to MAG3, is told of the room that is left, and what it sends goes with the limit."""
+        domain, mn1 = self.domain, self.domain.mn1
+        capture = self.capture(domain.core, "mag3", "own-limit", f"ip6 proto {NEXT_OPTIONS}")
+        domain.attach(mn1, domain.mag3, HI_BETWEEN_MAGS, WITH_IPV4)
+        domain.detach_moved(mn1, domain.mag1)
+        room = LINK_MTU_BYTES - OUTER_BYTES - LIMIT_BYTES
+        for inner, there in self.inet.items():
+            there = ipaddress.ip_address(there)
+            with self.subTest(inner=inner):
+                wait_for(f"the host sends {room} octets", lambda to=there: ping(mn1, to, room) == 1, 10, 0.2)
+        options = bytes([NEXT_IPV6, 0, 4, 1, OWN_LIMIT, 1, 1, 0])
+        for outer in self.octets(capture, 2):
+            self.assertEqual(NEXT_OPTIONS, outer[6])
+            self.assertIn(outer[OUTER_BYTES:OUTER_BYTES + LIMIT_BYTES], (options, bytes([NEXT_IPV4]) + options[1:]))
+            self.assertLessEqual(len(outer), LINK_MTU_BYTES)

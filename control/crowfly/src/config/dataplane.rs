@@ -34,6 +34,10 @@ pub struct Dataplane {
     /// Hop limit of the outer header (RFC 2473 section 6.3).
     #[schemars(range(min = 1, max = 255))]
     pub outer_hop_limit: u8,
+    /// Tunnel encapsulation limit in front of every packet that goes into a tunnel over IPv6 (RFC 2473 section
+    /// 4.1.1, whose default is 4): how many more tunnels it may enter, 8 octets a packet. Left out: none of our
+    /// own; one that comes in the packet itself is put in front, less one, in any case.
+    pub encapsulation_limit: Option<u8>,
     /// Packet buffers of the node; one less than a power of two is the best fit.
     #[schemars(range(min = 1023, max = 16_777_215))]
     pub mempool_mbufs: u32,
@@ -66,6 +70,7 @@ impl Default for Dataplane {
             burst_packets: 32,
             updates_per_iteration: 32,
             outer_hop_limit: 64,
+            encapsulation_limit: None,
             mempool_mbufs: 16_383,
             mempool_cache_mbufs: 256,
             mbuf_data_room_bytes: 2176,

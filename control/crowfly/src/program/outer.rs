@@ -20,16 +20,17 @@ const UDP_BYTES: u16 = 8;
 /// Octets of a GRE header (RFC 2784), and of its key (RFC 2890).
 const GRE_BYTES: u16 = 4;
 const GRE_KEY_BYTES: u16 = 4;
+/// Octets of the Destination Options header that a tunnel encapsulation limit is in (RFC 2473 section 4.1.1).
+const LIMIT_BYTES: u16 = 8;
 /// Octets of a TLV header, in front of GRE in UDP (RFC 5845 section 7).
 const TLV_BYTES: u16 = 4;
 
-/// Most octets that a tunnel over a way of plain IPv6 adds, which is most of all, with or without GRE keys.
-pub(crate) const fn most_overhead_bytes(gre: bool) -> u16 {
-    if gre {
-        IPV6_BYTES + GRE_BYTES + GRE_KEY_BYTES
-    } else {
-        IPV6_BYTES
-    }
+/// Most octets that a tunnel over a way of plain IPv6 adds, which is most of all, with or without GRE keys and an
+/// encapsulation limit.
+pub(crate) const fn most_overhead_bytes(gre: bool, limit: bool) -> u16 {
+    let gre = if gre { GRE_BYTES + GRE_KEY_BYTES } else { 0 };
+    let limit = if limit { LIMIT_BYTES } else { 0 };
+    IPV6_BYTES + gre + limit
 }
 
 /// Everything outside the packet that a tunnel carries.
@@ -90,6 +91,14 @@ impl Outer {
                 Encapsulation::Udp { .. } => TLV_BYTES,
             };
             self.overhead_bytes += tlv + GRE_BYTES + key;
+        }
+        self
+    }
+
+    /// The same with a tunnel encapsulation limit, for which there is a place over IPv6 alone.
+    pub(super) fn with_limit(mut self, limit: bool) -> Self {
+        if limit && self.remote.is_ipv6() {
+            self.overhead_bytes += LIMIT_BYTES;
         }
         self
     }

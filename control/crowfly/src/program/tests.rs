@@ -255,6 +255,7 @@ fn config(capacity: u32) -> ProgramConfig {
     ProgramConfig {
         local: "2001:db8::1".parse().unwrap(),
         hop_limit: 64,
+        encapsulation_limit: None,
         transport_mtu_bytes: 1500,
         access_mtu_bytes: 1500,
         access_mac: [0, 0, 0x5e, 0, 0x52, 0x13],

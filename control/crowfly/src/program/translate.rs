@@ -29,6 +29,8 @@ pub struct ProgramConfig {
     pub local: IpAddr,
     /// Outer hop limit.
     pub hop_limit: u8,
+    /// Tunnel encapsulation limit of every tunnel over IPv6 (RFC 2473 section 4.1.1).
+    pub encapsulation_limit: Option<u8>,
     /// Largest packet on the way to a peer, octets: a tunnel's is less by its outer header (RFC 2473
     /// section 7, RFC 4213 section 3.2.1).
     pub transport_mtu_bytes: u16,

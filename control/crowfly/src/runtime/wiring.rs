@@ -45,6 +45,7 @@ pub(super) fn program(config: &Config, workers: &WorkerConfig) -> ProgramConfig 
     ProgramConfig {
         local: IpAddr::V6(own_address(config)),
         hop_limit: config.dataplane.outer_hop_limit,
+        encapsulation_limit: config.dataplane.encapsulation_limit,
         transport_mtu_bytes: least_mtu_bytes(config, PortRole::Transport),
         access_mtu_bytes: least_mtu_bytes(config, PortRole::Access),
         access_mac: config.domain.fixed_mag_link_layer_address.0,

@@ -139,3 +139,29 @@ fn a_way_without_a_tunnel_waits_for_one() {
     let (worker, hops, _) = programmed(&[reach(1, plain(11, false))]);
     assert!(tunnels(&worker).is_empty() && hops.0.is_empty());
 }
+
+/// RFC 2473 section 4.1.1: eight octets of every packet over IPv6; over IPv4 there is no place for it.
+#[test]
+fn rfc_2473_an_encapsulation_limit_takes_its_room() {
+    for (way, mtu_bytes) in [(None, 1452), (Some(reach(1, plain(11, false))), 1480)] {
+        let worker = FakeWorker::with_ring(64);
+        let limited = ProgramConfig {
+            encapsulation_limit: Some(4),
+            ..config(8)
+        };
+        let mut program = Program::new(limited, vec![worker.clone()]);
+        let mut hops = FakeHops::default();
+        for (entry, number) in way.iter().chain([&bind(1)]).zip(1..) {
+            program
+                .carry_out(AT_START, number, entry, &mut hops)
+                .unwrap();
+        }
+        let [(_, tunnel)] = tunnels(&worker)[..] else {
+            panic!("{way:?}: one tunnel");
+        };
+        assert_eq!(
+            (tunnel.encapsulation_limit, tunnel.mtu_bytes),
+            (Some(4), mtu_bytes)
+        );
+    }
+}

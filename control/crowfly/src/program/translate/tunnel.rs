@@ -236,14 +236,18 @@ impl<W: WorkerPort> Program<W> {
                 receive: None,
             }),
         };
-        let outer = self.outer_of(key.peer).with_gre(gre);
+        let encapsulation_limit = self.config.encapsulation_limit;
+        let outer = self
+            .outer_of(key.peer)
+            .with_gre(gre)
+            .with_limit(encapsulation_limit.is_some());
         let next_hop = self.next_hops.get(&outer.remote);
         let tunnel = TunnelSpec {
             local: outer.local,
             remote: outer.remote,
             encapsulation: outer.encapsulation,
             gre,
-            encapsulation_limit: None,
+            encapsulation_limit,
             hop_limit: self.config.hop_limit,
             mtu_bytes: self
                 .path_mtu_to(outer.remote)

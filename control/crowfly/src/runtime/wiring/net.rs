@@ -78,7 +78,8 @@ pub(in crate::runtime) fn net(config: &Config, probed: &[Probed]) -> NetConfig {
 
 /// Largest packet that every tunnel takes whole; hosts are told no less than an IPv6 link takes.
 fn tunnel_mtu_bytes(config: &Config) -> u16 {
-    let overhead = most_overhead_bytes(config.gre != config::Gre::Off);
+    let limit = config.dataplane.encapsulation_limit.is_some();
+    let overhead = most_overhead_bytes(config.gre != config::Gre::Off, limit);
     least_mtu_bytes(config, PortRole::Transport)
         .saturating_sub(overhead)
         .max(LEAST_IPV6_MTU_BYTES)
