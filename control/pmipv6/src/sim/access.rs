@@ -97,7 +97,11 @@ impl Domain<'_> {
                 for_us,
             } => self.begin_attack(attack, node, for_us),
             Operation::ChangeKeys { apart_us } => self.change_keys(apart_us),
-            Operation::Rebind { node } => self.nats.rebind(node),
+            Operation::Rebind { node } => {
+                self.nats.rebind(node);
+                // What its node sends is lost until the next keepalive: a NAT that forgets again has begun again.
+                self.calm_since = self.now;
+            }
             Operation::PathRequest {
                 node,
                 source,
