@@ -76,8 +76,10 @@ class Flood(WithTwoLmas):
             self.assertLess(grown, GROWTH_KIB, f"{name} grew")
         limited, evicted = (self.rise(before, "mag1", f"dataplane.detect.{name}")
                             for name in ("rate-limited", "evicted"))
-        self.assertTrue(limited and evicted, f"held back {limited}, evicted {evicted}")
         reported = self.rise(before, "mag1", "dataplane.event.sent")
+        # Of a flood that a slow machine's receive rings thin out nothing has to be held back.
+        slow = evicted + TRACKED < REPORTS_PER_S * (took + 2)
+        self.assertTrue(evicted and (limited or slow), f"held back {limited}, evicted {evicted}, {took:.1f} s")
         self.assertLessEqual(reported, REPORTS_PER_S * (took + 2))
         again = self.rise(before, "mag1", "pmipv6.retransmit.ro-request")
         asked = self.rise(before, "mag1", "pmipv6.tx.ro-request") - again

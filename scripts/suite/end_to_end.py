@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 MODULE_LIMIT_S = 420
 # Modules at once: each has a domain of its own in namespaces of its own, and waits more than it computes.
-LANES = 3
+LANES = 2
 
 
 def modules(root, only):

@@ -9,7 +9,7 @@ use std::thread::ScopedJoinHandle;
 use pmipv6::sim::{Schedule, Selection, engine, shrink};
 
 /// Schedules of an ordinary run.
-const SCHEDULES: u64 = 400;
+const SCHEDULES: u64 = 2000;
 
 /// Threads that run them.
 const THREADS: usize = 4;
