@@ -86,7 +86,7 @@ impl MobileAccessGateway {
         let before = path.counted.get(&(local, remote)).copied().unwrap_or(0);
         // Fewer than before: the entry was installed anew and counts from zero.
         let used = packets > before || (packets < before && packets > 0);
-        let refreshing = !path.refreshes.is_empty();
+        let refreshing = path.is_refreshing();
         let alive = matches!(path.state, PathState::Active | PathState::ReceivingOnly);
         if refreshing || (alive && used) {
             path.counted.insert((local, remote), packets);
@@ -97,6 +97,7 @@ impl MobileAccessGateway {
     }
 
     fn refresh(&mut self, id: PathId) {
+        self.cancel_refreshes(id);
         let lmas = self.lmas_of(id);
         let Some(path) = self.paths.get(id) else {
             return;
@@ -125,7 +126,6 @@ impl MobileAccessGateway {
         let Some(path) = self.paths.get_mut(id) else {
             return;
         };
-        path.refreshes.clear();
         if ack.status >= REFUSED || ack.lifetime == 0 {
             let status = ro_status::name(ack.status);
             self.end_path(id, &format!("refresh refused: {status}"));
@@ -164,8 +164,13 @@ impl MobileAccessGateway {
 
     /// The LMA is silent: the path goes on until its lifetime ends, and the next probe may ask again.
     pub(super) fn on_refresh_silent(&mut self, id: PathId) {
-        if let Some(path) = self.paths.get_mut(id) {
-            path.refreshes.clear();
+        self.cancel_refreshes(id);
+    }
+
+    fn cancel_refreshes(&mut self, id: PathId) {
+        let path = self.paths.get_mut(id);
+        for request in path.map_or(Vec::new(), |path| std::mem::take(&mut path.refreshes)) {
+            self.node.cancel(request);
         }
     }
 

@@ -128,7 +128,7 @@ pub(super) struct Path {
     pub(super) promised: Option<Asked>,
     /// Our RO Setup that waits for its acknowledgement.
     pub(super) setup: Option<RequestId>,
-    /// Our RO Refreshes that wait for theirs.
+    /// Our last RO Refreshes, one an LMA; some may be acknowledged.
     pub(super) refreshes: Vec<RequestId>,
     /// The least that was granted for them so far, seconds.
     pub(super) granted: Option<u16>,
@@ -156,6 +156,11 @@ impl Path {
         } else {
             self.ends.swapped().pairs()
         }
+    }
+
+    /// Whether no LMA has answered yet.
+    pub(super) fn is_refreshing(&self) -> bool {
+        self.granted.is_none() && !self.refreshes.is_empty()
     }
 
     /// With its last half the keys of a path are forgotten, and those of the next are said anew.

@@ -237,6 +237,44 @@ fn ls_13_a12_same_mag_two_lmas() {
 }
 
 #[test]
+fn l_8_same_mag_a_refresh_that_one_lma_does_not_answer_ends_with_the_path() {
+    let mut domain = domain();
+    let one = home(&domain.attach("mag1", "mn1@lma1", 1));
+    let mut request = attach_request("mn2@lma2", 1);
+    request.link = link(1, 9);
+    domain.command("mag1", Command::Attach(request));
+    domain.settle();
+    let other = home(&domain.bindings("mag1")[1]);
+    domain.talk("lma1", host(&one), host(&other));
+    domain.carry("mag1", other, one, 1);
+    domain.lose = Some(Box::new(|sent| {
+        sent.destination == address("lma2") && is_request(sent, RoKind::Refresh)
+    }));
+    domain.seconds(241);
+    let asked = domain.take_trace();
+    assert!(
+        asked.contains(&"lma1 > mag1 Refresh Ack status 0".to_owned()),
+        "{asked:?}"
+    );
+    let token = domain.command(
+        "mag1",
+        Command::Detach {
+            mn_id: "mn1@lma1".to_owned(),
+        },
+    );
+    domain.settle();
+    assert!(matches!(domain.reply(token), Some(Ok(_))));
+    assert!(domain.paths("mag1").is_empty());
+    domain.take_trace();
+    domain.seconds(60);
+    let late: Vec<String> = domain.take_trace();
+    assert!(
+        !late.iter().any(|line| line.ends_with("lma2 Refresh")),
+        "{late:?}"
+    );
+}
+
+#[test]
 fn hl_16_ls_14_crossed_triggers_end_with_one_controller() {
     let mut domain = domain();
     let (one, other) = attached(&mut domain);
