@@ -30,6 +30,7 @@ impl MobileAccessGateway {
             hi,
             timeout,
             corrections,
+            made_at: self.node.now.wall,
         });
         let lifetime = match entry.state {
             State::Deregistering => 0,

@@ -11,20 +11,22 @@ use super::state::{BindingUpdateListEntry, PendingUpdate, State, Timer};
 use super::view;
 use crate::io::{Answer, DhcpMode, Entry, Event, Ipv4Service, Output, RealmHome};
 use crate::path::Clock;
-use crate::wire::MobilityOption;
 use crate::wire::iana::handoff_indicator::UNCHANGED;
 use crate::wire::iana::{ipv4_status, status};
 use crate::wire::message::BindingAck;
 use crate::wire::options::{
     access_technology_type, handoff_indicator, home_network_prefixes, ipv4_default_router,
-    ipv4_dhcp_server, is_all_zero, link_local_address, mn_link_layer_id, nai,
+    ipv4_dhcp_server, is_all_zero, link_local_address, mn_link_layer_id, nai, timestamp,
 };
+use crate::wire::{MobilityOption, timestamp_to_duration};
 
 /// First status that refuses.
 const REFUSED: u8 = 128;
-/// How often an answer of the LMA (157, 135) makes a MAG try again at once before it falls back to the
+/// How often an answer of the LMA (156, 157, 135) makes a MAG try again at once before it falls back to the
 /// retransmission timer.
 const MAX_CORRECTIONS: u8 = 3;
+/// TimestampValidityWindow of an LMA that leaves it at its default (RFC 5213 section 9.1).
+const TIMESTAMP_VALIDITY_WINDOW: Duration = Duration::from_millis(300);
 
 /// A binding before its LMA extended or changed it.
 struct Before {
@@ -121,7 +123,8 @@ impl MobileAccessGateway {
             && link_layer.is_none_or(|id| id == link.mac.0)
     }
 
-    /// Statuses that say what to do better: 157 a fresh timestamp, 135 a higher sequence number.
+    /// Statuses that say what to do better: 157 a fresh timestamp, 135 a higher sequence number; 156 a fresh
+    /// timestamp too where the PBU was late and not the clock wrong.
     fn correct(&mut self, mn_id: &str, pending: &PendingUpdate, ack: &BindingAck) -> bool {
         match ack.status {
             status::TIMESTAMP_LOWER_THAN_PREV_ACCEPTED => {}
@@ -130,6 +133,9 @@ impl MobileAccessGateway {
                 if lma.is_some_and(|lma| !self.config.uses_timestamps(lma)) {
                     self.sequence = ack.sequence;
                 }
+            }
+            status::TIMESTAMP_MISMATCH if self.was_late(pending, ack) => {
+                self.clock = Clock::default();
             }
             status::TIMESTAMP_MISMATCH => return self.clock_differs(mn_id, pending, ack),
             _ => return false,
@@ -210,6 +216,15 @@ impl MobileAccessGateway {
         self.install_binding(mn_id, was, rekeyed);
     }
 
+    /// 156: whether the PBU grew old on its way, although the clocks agree: the LMA's time, which a PBA with
+    /// this status brings (section 5.5), lies between our sending and now.
+    fn was_late(&self, pending: &PendingUpdate, ack: &BindingAck) -> bool {
+        let there = timestamp(&ack.options).map(timestamp_to_duration);
+        let latest = self.node.now.wall + TIMESTAMP_VALIDITY_WINDOW;
+        pending.corrections < MAX_CORRECTIONS
+            && there.is_some_and(|there| pending.made_at < there && there <= latest)
+    }
+
     /// 156: only a clock that is set right helps, and the LMA's is not the one to set it by (section 5.5). A
     /// new MN is refused; one that is registered keeps its binding while it lasts, and tries on slowly.
     fn clock_differs(&mut self, mn_id: &str, pending: &PendingUpdate, ack: &BindingAck) -> bool {
@@ -231,8 +246,7 @@ impl MobileAccessGateway {
             Timer::Retransmit(mn_id.to_owned()),
             self.node.mono() + timeout,
         );
-        let there = crate::wire::options::timestamp(&ack.options);
-        let there = there.map(crate::wire::timestamp_to_duration);
+        let there = timestamp(&ack.options).map(timestamp_to_duration);
         let apart = there.map_or(0, |there| self.node.now.wall.abs_diff(there).as_secs());
         self.node.notify(Event::Alarm {
             name: "clock-differs".to_owned(),

@@ -90,6 +90,8 @@ pub(super) struct PendingUpdate {
     pub(super) timeout: Duration,
     /// How often the LMA's answer made us send at once again.
     pub(super) corrections: u8,
+    /// Wall clock when it was made.
+    pub(super) made_at: Duration,
 }
 
 /// Where a path stands.
