@@ -194,11 +194,8 @@ class Statuses(WithDomain):
 
     def status(self, pieces, source="2001:db8:f::13", lifetime=100, sequence=None, aligned=True):
         """Sends a PBU and returns the status of the PBA, which has our sequence number unless it is 135."""
-        type(self).sequence += 1
-        number = self.sequence if sequence is None else sequence
-        target, since = str(ADDRESS["lma"]), time.time()
-        octets = mh.sealed(source, target, mh.pbu(number, lifetime, pieces, aligned=aligned))
-        self.sender.send([ether(self.mac, self.sender.mac, ipv6(source, target, pcap.NEXT_MH, octets))])
+        since = time.time()
+        number = self.send(pieces, source, lifetime, sequence, aligned)
 
         def answer():
             return next((m for m in self.domain.captures["lma"].messages_so_far(since) if m.type == mh.PBA
@@ -211,6 +208,15 @@ class Statuses(WithDomain):
             stamp = struct.unpack("!Q", found.option(mh.TIMESTAMP)[0])[0] / 65536
             self.assertAlmostEqual(time.time(), stamp, delta=5, msg="156 and 157 bring the LMA's time")
         return found.status
+
+    def send(self, pieces, source="2001:db8:f::13", lifetime=100, sequence=None, aligned=True):
+        """Sends a PBU; its sequence number."""
+        type(self).sequence += 1
+        number = self.sequence if sequence is None else sequence
+        target = str(ADDRESS["lma"])
+        octets = mh.sealed(source, target, mh.pbu(number, lifetime, pieces, aligned=aligned))
+        self.sender.send([ether(self.mac, self.sender.mac, ipv6(source, target, pcap.NEXT_MH, octets))])
+        return number
 
     def registered(self):
         """NAIs that the LMA has bindings for."""
@@ -256,10 +262,12 @@ class Statuses(WithDomain):
         self.assertEqual(0, self.status(self.pieces(mn="mn8@lab.example", hnps=home, hi=4), lifetime=0))
 
     def test_an_old_mag_writes_128_bits_for_a_prefix_and_aligns_nothing(self):
-        """Refused with 155, as what it says, where the MAG is not known to be old. Alignment is the sender's duty: an
-        LMA reads options wherever they stand."""
+        """Refused with 155, as what it says, where the MAG is not known to be old; and dropped where options are not
+        aligned, as senders have to see to (RFC 6275 section 6.2.1)."""
         pieces = self.pieces(mn="old@lab.example", hnps=(ADDRESS_OF_IT,))
         self.assertEqual(155, self.status(pieces))
+        self.send(pieces, aligned=False)
+        wait_for("it is counted", lambda: self.domain.lma.stats()["pmipv6.drop.unaligned-options"] == 1)
         self.assertEqual(0, self.status(pieces, source=str(ADDRESS["mag2"]), aligned=False))
         entry, = [entry for entry in self.domain.lma.bindings() if entry["mn_id"] == "old@lab.example"]
         self.assertEqual(([OLD_HOME], str(ADDRESS["mag2"])), (entry["hnps"], entry["proxy_coa"]))

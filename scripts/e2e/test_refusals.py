@@ -138,7 +138,7 @@ class OtherLma(WithDomain):
         self.said = told[:160]
 
     def test_rfc5213_8_3_a_prefix_of_128_bits_is_what_it_says(self):
-        done = self.registering(lambda: self.anchor.answer(self.next_pbu(), 0, home=AN_ADDRESS_OF_IT, aligned=False))
+        done = self.registering(lambda: self.anchor.answer(self.next_pbu(), 0, home=AN_ADDRESS_OF_IT))
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertEqual([AN_ADDRESS_OF_IT], self.domain.mag1.bindings()[0]["hnps"])
         self.leave()
@@ -153,6 +153,8 @@ class OtherLma(WithDomain):
             self.anchor.answer(pbu, 0, home=HOME, sequence=(anchor.number(pbu) + 7) % 65536)
             wait_for("another number", lambda: self.risen("pmipv6.drop.pba-unmatched", before))
             self.anchor.answer(pbu, 0, home=HOME, instead=[mh.option(mh.ATT, bytes([0, ATT_802_3 + 1]))])
+            self.anchor.answer(pbu, 0, home=HOME, aligned=False)
+            wait_for("options anywhere", lambda: self.risen("pmipv6.drop.unaligned-options", before))
             for option in (mh.ATT, mh.HANDOFF):
                 self.anchor.answer(pbu, 0, home=HOME, without=(option,))
             wait_for("another ATT, none, no HI", lambda: self.risen("pmipv6.drop.pba-mismatch", before, 3))

@@ -15,7 +15,7 @@ REVOCATION, INDICATION, ACKNOWLEDGEMENT = 16, 1, 2
 P, V, G = 0x8000, 0x4000, 0x2000
 UNSPECIFIED, ADMINISTRATIVE, OUT_OF_SYNC, PER_PEER_POLICY, LOCAL_POLICY, UNASSIGNED = 0, 1, 7, 128, 129, 200
 NO_BINDING, IPV4_OPTION_REQUIRED, NOT_AUTHORIZED, IDENTITY_REQUIRED, ATTACHED, TRIGGER, FUNCTION = range(128, 135)
-GRE_KEY, KEY_NOT_REQUIRED = 33, 2
+KEY_NOT_REQUIRED = 2
 TIMESTAMP_MISMATCH = 156
 MN2 = "mn2@lab.example"
 
@@ -86,9 +86,9 @@ class Statuses(WithDomain):
         for sequence in range(4711, 4716):
             pieces = [mh.timestamp(time.time()), mh.nai("mn3@lab.example"), mh.prefix_option("::/0"),
                       mh.option(mh.HANDOFF, b"\0\1"), mh.option(mh.ATT, b"\0\3"),
-                      mh.option(GRE_KEY, struct.pack("!HI", 0, 4711))]
+                      mh.option(mh.GRE_KEY, struct.pack("!HI", 0, 4711))]
             pba = self.answer("mag3", "lma", mh.pbu(sequence, 100, pieces), mh.PBA)
             if pba.status != TIMESTAMP_MISMATCH:
                 break
-        self.assertEqual((KEY_NOT_REQUIRED, []), (pba.status, pba.option(GRE_KEY)))
+        self.assertEqual((KEY_NOT_REQUIRED, []), (pba.status, pba.option(mh.GRE_KEY)))
         self.assertEqual(1, len([p for p in pba.prefixes() if p != ipaddress.IPv6Network("::/0")]), "it is registered")

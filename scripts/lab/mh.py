@@ -27,10 +27,15 @@ NAMES = {
 
 PAD1, PADN, MN_ID, HNP, HANDOFF, ATT, MN_LL_ID, LINK_LOCAL, TIMESTAMP, MAG_ADDRESS = (
     0, 1, 8, 22, 23, 24, 25, 26, 27, 51)
-IPV4_HOME_ADDRESS, IPV4_REQUEST, IPV4_REPLY, IPV4_ROUTER, IPV4_DHCP_MODE = 29, 36, 37, 38, 39
+RESTART_COUNTER, IPV4_HOME_ADDRESS, IPV4_ADDRESS_ACK, NAT_DETECTION, IPV4_CARE_OF = 28, 29, 30, 31, 32
+GRE_KEY, IPV4_REQUEST, IPV4_REPLY, IPV4_ROUTER, IPV4_DHCP_MODE = 33, 36, 37, 38, 39
+ALTERNATE_IPV4_CARE_OF = 49
 # Offset y modulo x at which an option's type octet has to sit (RFC 6275 section 6.2.1 and each option).
 ALIGNMENT = {HNP: (8, 4), LINK_LOCAL: (8, 6), TIMESTAMP: (8, 2), MAG_ADDRESS: (8, 4),
-             IPV4_HOME_ADDRESS: (4, 0), IPV4_REQUEST: (4, 0), IPV4_REPLY: (4, 0), IPV4_ROUTER: (4, 0)}
+             MN_LL_ID: (2, 0),  # as long as a link-layer address of Ethernet is
+             RESTART_COUNTER: (4, 2), ALTERNATE_IPV4_CARE_OF: (4, 2),
+             IPV4_HOME_ADDRESS: (4, 0), IPV4_ADDRESS_ACK: (4, 0), NAT_DETECTION: (4, 0), IPV4_CARE_OF: (4, 0),
+             GRE_KEY: (4, 0), IPV4_REQUEST: (4, 0), IPV4_REPLY: (4, 0), IPV4_ROUTER: (4, 0)}
 
 
 @dataclass(frozen=True)

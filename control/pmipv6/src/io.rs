@@ -58,6 +58,9 @@ pub enum Input {
         via: Via,
         /// Whether ESP protected it.
         protection: Protection,
+        /// Whether its options are aligned, see [`crate::wire::decode_noting_alignment`].
+        #[serde(default = "yes")]
+        aligned: bool,
         /// The decoded message.
         message: Message,
     },
@@ -214,6 +217,11 @@ pub enum Output {
         /// The other side's home.
         remote: IpNet,
     },
+}
+
+/// What recordings of before say of alignment.
+const fn yes() -> bool {
+    true
 }
 
 /// A protocol engine: a MAG, an LMA or a correspondent gateway.

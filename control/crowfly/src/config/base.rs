@@ -77,8 +77,9 @@ pub struct PeerSettings {
     /// LMAA or Proxy-CoA.
     pub address: Ipv6Addr,
     /// It is an old node: its PBA may lack the Handoff Indicator or the Access Technology Type of the PBU
-    /// (RFC 5213 section 6.9.1.2 says to ignore such a one), and where its Home Network Prefix option
-    /// says 128 bits, a prefix of the usual length is meant.
+    /// (RFC 5213 section 6.9.1.2 says to ignore such a one), where its Home Network Prefix option says
+    /// 128 bits, a prefix of the usual length is meant, and the options of its PBUs and PBAs may stand
+    /// unaligned (RFC 6275 section 6.2.1).
     #[serde(default)]
     pub lenient: bool,
     /// TimestampBasedApproachInUse with this peer; none: as in the domain.

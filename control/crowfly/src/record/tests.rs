@@ -104,6 +104,7 @@ impl Recorded {
                 destination,
                 via: Via::Ipv6,
                 protection: Protection::None,
+                aligned: true,
                 message,
             }),
             _ => Vec::new(),

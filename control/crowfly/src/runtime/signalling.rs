@@ -15,12 +15,13 @@ pub(super) fn input(
 ) -> Input {
     // Over IPv4 it is UDP's to check (RFC 5844 section 4.1.3.2).
     let checksum = pseudo_header(source, destination).unwrap_or(Checksum::Ignored);
-    match wire::decode(numbering, checksum, octets) {
-        Ok(message) => Input::Message {
+    match wire::decode_noting_alignment(numbering, checksum, octets) {
+        Ok((message, aligned)) => Input::Message {
             source,
             destination,
             via,
             protection,
+            aligned,
             message,
         },
         Err(error) => Input::Malformed {

@@ -236,6 +236,7 @@ impl Domain {
             destination: self.nodes[index].address,
             via: Via::Ipv6,
             protection: Protection::None,
+            aligned: true,
             message,
         }
     }

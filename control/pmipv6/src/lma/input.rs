@@ -35,10 +35,14 @@ impl LocalMobilityAnchor {
                 source,
                 via,
                 protection,
+                aligned,
                 message,
                 ..
             } => {
                 let sender = self.node.reach.identify(source, via, &message);
+                if !aligned && self.insists_on_alignment(sender, &message) {
+                    return self.node.count("pmipv6.drop.unaligned-options");
+                }
                 self.on_message(sender, via, protection, message);
             }
             Input::Malformed {
@@ -88,6 +92,13 @@ impl LocalMobilityAnchor {
     pub(super) fn is_lma(&self, address: IpAddr) -> bool {
         self.config.peers.is_lma(address)
             || self.config.peer_lmas.iter().any(|row| row.lma == address)
+    }
+
+    /// Of registrations: who is not known to be old aligns its options (RFC 6275 section 6.2.1).
+    fn insists_on_alignment(&self, source: IpAddr, message: &Message) -> bool {
+        let settings = self.config.peer_settings.get(&source);
+        let lenient = settings.is_some_and(|settings| settings.lenient);
+        matches!(message, Message::BindingUpdate(_)) && !lenient
     }
 
     fn on_message(&mut self, source: IpAddr, via: Via, protection: Protection, message: Message) {

@@ -26,6 +26,7 @@ pub(super) const COUNTERS: &[&str] = &[
     "pmipv6.drop.payload-proto",
     "pmipv6.drop.repeated-request",
     "pmipv6.drop.truncated",
+    "pmipv6.drop.unaligned-options",
     "pmipv6.drop.unexpected-message",
     "pmipv6.drop.unknown-type",
     "pmipv6.drop.unprotected",

@@ -17,10 +17,14 @@ impl MobileAccessGateway {
                 source,
                 via,
                 protection,
+                aligned,
                 message,
                 ..
             } => {
                 let sender = self.node.reach.identify(source, via, &message);
+                if !aligned && self.insists_on_alignment(sender, &message) {
+                    return self.node.count("pmipv6.drop.unaligned-options");
+                }
                 self.on_message(sender, via, protection, message);
             }
             Input::Malformed {
@@ -70,6 +74,11 @@ impl MobileAccessGateway {
             Input::Timeout => {}
             Input::Shutdown => self.on_shutdown(),
         }
+    }
+
+    /// Of registrations: who is not known to be old aligns its options (RFC 6275 section 6.2.1).
+    fn insists_on_alignment(&self, source: IpAddr, message: &Message) -> bool {
+        matches!(message, Message::BindingAck(_)) && !self.config.is_lenient(source)
     }
 
     fn on_message(&mut self, source: IpAddr, via: Via, protection: Protection, message: Message) {

@@ -129,8 +129,8 @@ impl Peers {
 #[serde(default, deny_unknown_fields)]
 pub struct PeerSettings {
     /// It is an old node: its PBA may lack the Handoff Indicator or the Access Technology Type of the PBU
-    /// (RFC 5213 section 6.9.1.2 says to ignore such a one), and its Home Network Prefix options may
-    /// say length 128 where a prefix is meant.
+    /// (RFC 5213 section 6.9.1.2 says to ignore such a one), its Home Network Prefix options may say
+    /// length 128 where a prefix is meant, and the options of its PBUs and PBAs need no alignment.
     pub lenient: bool,
     /// TimestampBasedApproachInUse with this peer; none: as in the domain.
     pub timestamp_based_approach_in_use: Option<bool>,

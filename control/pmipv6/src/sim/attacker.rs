@@ -258,6 +258,7 @@ impl Domain<'_> {
                 true => Protection::Esp,
                 false => Protection::None,
             },
+            aligned: true,
             message,
         };
         self.hand_past_the_gate(to, input);

@@ -202,6 +202,7 @@ impl Domain<'_> {
             source,
             destination: self.nodes[to].address,
             protection: Protection::Esp,
+            aligned: true,
             message: Rc::unwrap_or_clone(message),
         };
         self.input(to, input);

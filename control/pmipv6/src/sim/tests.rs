@@ -169,6 +169,7 @@ impl Engine for Toy {
             Input::Message {
                 via: Via::Ipv6,
                 source,
+                aligned: true,
                 message,
                 ..
             } => match message {

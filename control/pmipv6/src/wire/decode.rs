@@ -35,6 +35,19 @@ pub fn decode(
     checksum: Checksum,
     bytes: &[u8],
 ) -> Result<Message, WireError> {
+    decode_noting_alignment(numbering, checksum, bytes).map(|(message, _)| message)
+}
+
+/// As [`decode`]; also whether each option stands where its RFC wants it, which senders have to see to and
+/// receivers need not insist on (RFC 6275 section 6.2.1).
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_noting_alignment(
+    numbering: &Numbering,
+    checksum: Checksum,
+    bytes: &[u8],
+) -> Result<(Message, bool), WireError> {
     let header = whole_header(bytes)?;
     checksum.verify(header)?;
     let [payload_proto, header_len, mh_type] = [header[0], header[1], header[2]];
@@ -54,8 +67,8 @@ pub fn decode(
     }
     let fixed_at = fixed_at(mh_type);
     let (fixed, options) = header[fixed_at..].split_at(message_type.fixed_len());
-    let options = decode_options(options, fixed_at + fixed.len())?;
-    Ok(decode_fixed(message_type, fixed, options))
+    let (options, aligned) = decode_options(options, fixed_at + fixed.len())?;
+    Ok((decode_fixed(message_type, fixed, options), aligned))
 }
 
 /// Cuts the Mobility Header out of `bytes` by its Header Len.

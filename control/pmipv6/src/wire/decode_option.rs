@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bytes::Buf;
 use ipnet::Ipv6Net;
 
+use super::encode_option::is_aligned;
 use super::error::WireError;
 use super::iana::option as iana;
 use super::option::MobilityOption;
@@ -14,9 +15,14 @@ pub(super) const IPV4_BITS: u8 = 32;
 /// The Address Length that RFC 6705 section 11.1 demands, bits.
 pub(super) const MAG_ADDRESS_BITS: u8 = 128;
 
-/// Decodes the options of a message; `start` is where they begin in the Mobility Header.
-pub(super) fn decode_options(bytes: &[u8], start: usize) -> Result<Vec<MobilityOption>, WireError> {
+/// Decodes the options of a message, and says whether all are aligned; `start` is where they begin in the
+/// Mobility Header.
+pub(super) fn decode_options(
+    bytes: &[u8],
+    start: usize,
+) -> Result<(Vec<MobilityOption>, bool), WireError> {
     let mut options = Vec::new();
+    let mut aligned = true;
     let mut authenticated = None;
     for raw in RawOptions::new(bytes, start) {
         let raw = raw?;
@@ -29,9 +35,11 @@ pub(super) fn decode_options(bytes: &[u8], start: usize) -> Result<Vec<MobilityO
         if raw.option_type == iana::BINDING_AUTHORIZATION_DATA {
             authenticated = Some(raw);
         }
-        options.push(decode_option(&raw)?);
+        let option = decode_option(&raw)?;
+        aligned &= is_aligned(&option, raw.offset);
+        options.push(option);
     }
-    Ok(options)
+    Ok((options, aligned))
 }
 
 /// An option as it stands in the message.

@@ -34,6 +34,11 @@ pub(super) fn padding_before(option: &MobilityOption, offset: usize) -> usize {
     (modulo + rest - offset % modulo) % modulo
 }
 
+/// Whether an option may stand at this offset.
+pub(super) fn is_aligned(option: &MobilityOption, offset: usize) -> bool {
+    padding_before(option, offset) == 0
+}
+
 /// Pad1 for one octet, PadN for more (RFC 6275 sections 6.2.2, 6.2.3).
 pub(super) fn emit_padding(octets: usize, out: &mut impl BufMut) {
     match octets {

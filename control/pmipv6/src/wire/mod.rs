@@ -22,7 +22,7 @@ mod timestamp;
 
 pub use authenticator::{AUTHENTICATOR_OCTETS, authenticated_data};
 pub use checksum::Checksum;
-pub use decode::decode;
+pub use decode::{decode, decode_noting_alignment};
 pub use encode::{MAX_HEADER_OCTETS, encode};
 pub use error::WireError;
 pub use experimental::RoOption;

@@ -185,6 +185,45 @@ fn old_mag_hnp_of_128_bits_is_taken_for_its_prefix() {
 }
 
 #[test]
+fn rfc6275_6_2_1_registrations_with_options_anywhere_are_taken_only_from_peers_known_to_be_old() {
+    let old = PeerSettings {
+        lenient: true,
+        ..PeerSettings::default()
+    };
+    for lenient in [false, true] {
+        let settings = || lenient.then_some((address("lma1"), old)).into_iter();
+        let of_mag = || lenient.then_some((address("mag1"), old)).into_iter();
+        let mut domain = domain_with(
+            |mag| mag.peer_settings = settings().collect(),
+            |lma| lma.peer_settings = of_mag().collect(),
+        );
+        domain.unaligned = true;
+        attach_start(&mut domain, "mag1", attach_request("mn1@lma1", 1));
+        let dropped = domain.counter("lma1", "pmipv6.drop.unaligned-options");
+        assert_eq!(domain.bindings("lma1").len(), usize::from(lenient));
+        assert_eq!(dropped, u64::from(!lenient));
+        // The PBA in its turn.
+        domain.unaligned = false;
+        domain.lose = Some(Box::new(|sent| {
+            matches!(sent.message, Message::BindingAck(_))
+        }));
+        domain.seconds(2);
+        domain.lose = None;
+        domain.unaligned = true;
+        let ack = domain
+            .trace
+            .iter()
+            .rev()
+            .find_map(|sent| match &sent.message {
+                Message::BindingAck(ack) => Some(ack.clone()),
+                _ => None,
+            });
+        domain.inject("lma1", "mag1", Message::BindingAck(ack.expect("a PBA")));
+        assert_eq!(!domain.table("mag1").homes.is_empty(), lenient);
+    }
+}
+
+#[test]
 fn rfc5213_5_5_ordering_is_chosen_per_peer() {
     let by_number = PeerSettings {
         timestamp_based_approach_in_use: Some(false),
@@ -245,6 +284,38 @@ fn rfc5213_5_5_156_a_mag_with_a_clock_an_hour_off_is_refused() {
         .skew
         .insert(address("mag1"), Duration::from_secs(3_600));
     domain.attach("mag1", "mn1@lma1", 1);
+}
+
+#[test]
+fn rfc5213_6_9_1_2_156_to_a_pbu_that_was_late_is_tried_again_with_a_fresh_timestamp() {
+    let mut domain = domain();
+    domain.lose = Some(Box::new(|_| true));
+    let token = attach_start(&mut domain, "mag1", attach_request("mn1@lma1", 1));
+    domain.lose = None;
+    let Message::BindingUpdate(update) = domain.trace[0].message.clone() else {
+        panic!("no PBU");
+    };
+    domain.pass(Duration::from_millis(400));
+    domain.inject("mag1", "lma1", Message::BindingUpdate(update));
+    assert_eq!(statuses(&domain), [156, 0]);
+    assert!(matches!(domain.reply(token), Some(Ok(_))));
+}
+
+#[test]
+fn rfc5213_6_9_1_2_156_from_an_lma_that_always_says_so_ends() {
+    // 350 ms: hardly more than the window, and no way is that long.
+    for (ahead, behind) in [(350, 0), (0, 350)] {
+        let mut domain = domain();
+        domain
+            .skew
+            .insert(address("mag1"), Duration::from_millis(ahead));
+        domain
+            .behind
+            .insert(address("mag1"), Duration::from_millis(behind));
+        let token = attach_start(&mut domain, "mag1", attach_request("mn1@lma1", 1));
+        assert_eq!(statuses(&domain), [156]);
+        assert!(matches!(domain.reply(token), Some(Err(_))));
+    }
 }
 
 #[test]

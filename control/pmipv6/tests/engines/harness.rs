@@ -109,6 +109,8 @@ pub(crate) struct Domain {
     pub(crate) behind: BTreeMap<IpAddr, Duration>,
     /// Who has which IPv4 address.
     pub(crate) network4: Network4,
+    /// Senders put their options anywhere.
+    pub(crate) unaligned: bool,
     /// How far the wall clocks of nodes are ahead.
     pub(crate) skew: BTreeMap<IpAddr, Duration>,
 }
@@ -233,6 +235,7 @@ impl Domain {
             dead: BTreeSet::new(),
             behind: BTreeMap::new(),
             network4: Network4::default(),
+            unaligned: false,
             skew: BTreeMap::new(),
         }
     }
@@ -417,6 +420,7 @@ impl Domain {
                 source,
                 destination: sent.destination,
                 protection: Protection::None,
+                aligned: !self.unaligned,
                 message: sent.message,
             };
             self.input_at(node, input);

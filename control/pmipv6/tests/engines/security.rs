@@ -151,6 +151,7 @@ fn l_67_clear_text_is_dropped_where_protection_is_required() {
         source: address("lma1"),
         destination: address("mag2"),
         protection,
+        aligned: true,
         message: Message::RoRequest(message.clone()),
     };
     domain.input("mag2", input(Protection::None));

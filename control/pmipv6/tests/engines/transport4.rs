@@ -757,6 +757,7 @@ fn pbu_from(domain: &mut Domain, from: &str, name: &str, care_of: &str) -> Vec<S
                 udp_data: false,
             },
             protection: Protection::None,
+            aligned: true,
             message: Message::BindingUpdate(update),
         },
     );
@@ -800,6 +801,7 @@ fn l_74_who_says_no_name_has_to_have_a_peers_address() {
         destination: IpAddr::V4(towards_others("lma1")),
         via: ipv4_from(from),
         protection: Protection::None,
+        aligned: true,
         message: Message::RoRequest(pmipv6::wire::message::RoRequest {
             kind: RoKind::Refresh,
             sequence: 9,
