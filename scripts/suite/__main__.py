@@ -19,6 +19,8 @@ def main():
                         help="formatting, lints, tests of the crates and configurations; no domain of nodes")
     parser.add_argument("--only", metavar="WORD", action="append", default=[],
                         help="of the tests with nodes, only modules whose name contains WORD; skips the rest")
+    parser.add_argument("--strict", action="store_true",
+                        help="no second try, alone, for tests with nodes that failed while others ran beside them")
     arguments = parser.parse_args()
     tally = Tally()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -37,7 +39,7 @@ def main():
             configs.check(tally, ROOT, binaries)
         if not arguments.fast:
             tally.section("nodes")
-            end_to_end.run_all(tally, ROOT, binaries, arguments.only)
+            end_to_end.run_all(tally, ROOT, binaries, arguments.only, arguments.strict)
     tally.end()
 
 

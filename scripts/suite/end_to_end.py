@@ -1,4 +1,9 @@
-"""The tests with nodes: each module of `e2e` in a process of its own, which reports line by line."""
+"""The tests with nodes: each module of `e2e` in a process of its own, which reports line by line.
+
+Up to ten real nodes and their hosts live in real time on what may be two cores. A module that fails is therefore
+run once more when all others are done, alone: what passes then has failed for want of processor time, and the last
+lines name it. What fails again has failed, and so has everything where many modules do: that is no accident.
+"""
 
 import json
 import os
@@ -11,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 MODULE_LIMIT_S = 420
 # Modules at once: each has a domain of its own in namespaces of its own, and waits more than it computes.
 LANES = 2
+# With more modules than this that fail there is no second try.
+SECOND_TRIES = 3
 
 
 def modules(root, only):
@@ -19,25 +26,41 @@ def modules(root, only):
     return [name for name in found if not only or any(word in name for word in only)]
 
 
-def run_all(tally, root, binaries, only):
-    """Runs every module."""
+def run_all(tally, root, binaries, only, strict):
+    """Runs every module; `strict`: a second try is none."""
     if os.geteuid() != 0:
         tally.bad("tests with nodes", "they make network namespaces: run them as root, or use --fast")
         return
     lock = threading.Lock()
     with ThreadPoolExecutor(LANES) as lanes:
-        runs = [lanes.submit(run_module, tally, lock, root, binaries, name) for name in modules(root, only)]
+        runs = {name: lanes.submit(run_module, tally, lock, root, binaries, name) for name in modules(root, only)}
         try:
-            for run in runs:
-                run.result()
+            results = {name: run.result() for name, run in runs.items()}
         except BaseException:
             lanes.shutdown(wait=False, cancel_futures=True)
             raise
+    bad = {name: failures for name, (_, failures) in results.items() if failures}
+    if not strict and len(bad) <= SECOND_TRIES:
+        for name, failures in bad.items():
+            tally.say(f"again   {name}, alone")
+            passed, still = run_module(tally, lock, root, binaries, name)
+            results[name] = (results[name][0] | passed, still)
+            if not still:
+                tally.second_tries.extend(test for test, _ in failures)
+    for passed, failures in results.values():
+        tally.passed += len(passed)
+        tally.failures.extend(failures)
 
 
 def run_module(tally, lock, root, binaries, name):
-    """Runs one module; it prints a JSON object per test and bounds its own time."""
-    reached_end, passed, failed = False, 0, 0
+    """Runs one module, which prints a JSON object per test and bounds its own time: names of what passed, and what
+    failed, as (name, text)."""
+    reached_end, passed, failures = False, set(), []
+
+    def bad(test, text):
+        failures.append((test, text))
+        with lock:
+            tally.show(test, text)
     environment = os.environ | {"PYTHONPATH": str(root / "scripts"), "CROWFLY_BINARIES": str(binaries),
                                 "PYTHONDONTWRITEBYTECODE": "1"}
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors, subprocess.Popen(
@@ -49,13 +72,13 @@ def run_module(tally, lock, root, binaries, name):
                 result = parsed(line)
                 if "end" in result:
                     reached_end = True
-                    continue
-                passed, failed = passed + result["ok"], failed + (not result["ok"])
-                with lock:
-                    if result["ok"]:
-                        tally.ok(f"{name} {result['name']}" + (f": {result['said']}" if result.get("said") else ""))
-                    else:
-                        tally.bad(f"{name} {result['name']}", result["text"])
+                elif result["ok"]:
+                    passed.add(result["name"])
+                    with lock:
+                        tally.say(f"ok      {name} {result['name']}"
+                                  + (f": {result['said']}" if result.get("said") else ""))
+                else:
+                    bad(f"{name} {result['name']}", result["text"])
             process.wait(30)
             errors.seek(0)
             said = errors.read()
@@ -63,16 +86,13 @@ def run_module(tally, lock, root, binaries, name):
             process.terminate()  # it takes its domain down
             process.wait(30)
             raise
-    problem = None
     if not reached_end:
-        problem = said or f"ended early with exit status {process.returncode}"
-    elif not passed + failed:
-        problem = "there is no test in it"
-    elif process.returncode and not failed:
-        problem = f"every test that was told of has passed, but the exit status is {process.returncode}"
-    if problem:
-        with lock:
-            tally.bad(name, problem)
+        bad(name, said or f"ended early with exit status {process.returncode}")
+    elif not passed and not failures:
+        bad(name, "there is no test in it")
+    elif process.returncode and not failures:
+        bad(name, f"every test that was told of has passed, but the exit status is {process.returncode}")
+    return passed, failures
 
 
 def parsed(line):
