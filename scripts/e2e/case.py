@@ -36,6 +36,7 @@ class WithDomain(WithLab):
     adjust = None
     nodes = NODES
     more_mns = ()
+    workers = 1
     attached = True
 
     @classmethod
@@ -44,6 +45,7 @@ class WithDomain(WithLab):
         cls.domain = Domain(cls.lab, binaries(), cls.adjust, cls.nodes, cls.more_mns)
         for node in cls.domain.nodes.values():
             node.options = cls.options(node)
+            node.workers = cls.workers
         cls.domain.start()
         cls.domain.capture_signalling()
         if cls.attached:

@@ -19,6 +19,7 @@ from lab.capture import Capture
 from lab.domain import ADDRESS, FIXED_ROUTER
 from lab.inject import Intruder, Sender, ether, ipv6, mac_of
 from lab.shell import wait_for
+from lab.steps import unaccounted
 
 TARGETS = ("lma", "mag2")
 PEER_OF = {"lma": "mag1", "mag2": "mag1"}
@@ -241,15 +242,6 @@ class Malformed(WithDomain):
         result = self.domain.mn1.ping(self.there, 50)
         self.assertEqual(0, result.lost)
         self.assertEqual(3, len({name for name, _ in self.domain.paths_anywhere()}))
-
-
-def unaccounted(stats, before):
-    """Packets that the workers have received and neither forwarded, nor given to control, nor dropped by name."""
-    risen = {name.removeprefix("dataplane."): value - before[name] for name, value in stats.items()
-             if name.startswith("dataplane.")}
-    ended = sum(value for name, value in risen.items()
-                if name == "forwarded.packets" or name.startswith(("punt.", "drop.")))
-    return risen["rx.packets"] - ended
 
 
 def counted(node, before, name, at_least):

@@ -22,10 +22,10 @@ TAP = "tap{}"
 OTHER_MAC = "02:00:00:00:00:0a"
 
 
-def lcores():
-    """Control and worker lcore, both floating over every core that we may use."""
+def lcores(workers=1):
+    """The control lcore and those of workers, all floating over every core that we may use."""
     cores = ",".join(str(core) for core in sorted(os.sched_getaffinity(0)))
-    return f"0@({cores}),1@({cores})"
+    return ",".join(f"{lcore}@({cores})" for lcore in range(1 + workers))
 
 
 class Node:
@@ -39,6 +39,7 @@ class Node:
         self.socket = lab.state / f"{name}.sock"
         self.log = lab.state / f"{name}.log"
         self.options = []  # of its own, behind `--`
+        self.workers = 1  # more only on cables, not at TAP ports
         self.telemetry = False  # whether it has DPDK's telemetry socket
         self.process = None
         self.write_config()
@@ -56,12 +57,12 @@ class Node:
             if device.startswith("net_tap"):
                 vdevs += ["--vdev", f"{device},iface={TAP.format(number)}"]
             else:
-                vdevs += ["--vdev", f"{device},iface={interface},{AF_PACKET}"]
+                vdevs += ["--vdev", f"{device},iface={interface},{AF_PACKET},qpairs={self.workers}"]
         telemetry = [] if self.telemetry else ["--no-telemetry"]
         return [
             "ip", "netns", "exec", self.space, self.binaries / "crowfly",
             "--no-pci", "--no-huge", "-m", "128", "--no-shconf", *telemetry,
-            "--file-prefix", self.file_prefix, "--lcores", lcores(), *vdevs,
+            "--file-prefix", self.file_prefix, "--lcores", lcores(self.workers), *vdevs,
             "--", "--config", self.config_path, "--control-socket", self.socket,
             *self.options,
         ]

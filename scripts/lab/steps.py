@@ -291,3 +291,12 @@ def user_packets(lma):
     names = [name for name in stats if name.endswith(("tunnel.encapsulated", "tunnel.decapsulated"))]
     check(names, f"the LMA counts no tunnel packets: {sorted(stats)}")
     return sum(stats[name] for name in names)
+
+
+def unaccounted(stats, before):
+    """Packets that the workers have received and neither forwarded, nor given to control, nor dropped by name."""
+    risen = {name.removeprefix("dataplane."): value - before.get(name, 0) for name, value in stats.items()
+             if name.startswith("dataplane.")}
+    ended = sum(value for name, value in risen.items()
+                if name == "forwarded.packets" or name.startswith(("punt.", "drop.")))
+    return risen["rx.packets"] - ended

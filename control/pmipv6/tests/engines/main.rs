@@ -18,6 +18,7 @@ mod registration;
 mod removal;
 mod revocation;
 mod security;
+mod sequence;
 mod single_lma;
 mod transport4;
 mod two_lmas;
