@@ -67,7 +67,7 @@ pub struct Domain<'a> {
     /// The MNs.
     pub mobiles: Vec<Mobile>,
     pub(super) network: Network,
-    pub(super) addresses: super::table::Table<IpAddr, NodeIndex>,
+    pub(super) addresses: BTreeMap<IpAddr, NodeIndex>,
     /// Conversations, one an ordered pair.
     pub talks: BTreeMap<(MobileIndex, MobileIndex), Talk>,
     pub(super) commands: BTreeMap<Token, super::access::Command>,

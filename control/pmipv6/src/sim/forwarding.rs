@@ -7,8 +7,6 @@ use ipnet::IpNet;
 
 use crate::io::{Entry, Link, Via};
 
-use super::table::Table;
-
 /// This side's home and the other side's.
 pub type PairKey = (IpNet, IpNet);
 
@@ -34,15 +32,15 @@ pub struct Usage {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forwarding {
     /// MAG: homes attached here, with link and anchor.
-    pub attached: Table<IpNet, (Link, IpAddr)>,
+    pub attached: BTreeMap<IpNet, (Link, IpAddr)>,
     /// LMA: homes bound here.
     pub bound: BTreeMap<IpNet, Bound>,
     /// MAG: receiving halves, with the peer MAG.
-    pub receive: Table<PairKey, IpAddr>,
+    pub receive: BTreeMap<PairKey, IpAddr>,
     /// MAG: sending halves, with the peer MAG.
-    pub send: Table<PairKey, IpAddr>,
+    pub send: BTreeMap<PairKey, IpAddr>,
     /// MAG: pairs switched locally, (from, to).
-    pub local: Table<PairKey, ()>,
+    pub local: BTreeMap<PairKey, ()>,
     /// MAG: packets from a peer MAG for an MN that has left, with peer and anchor (HL-34).
     pub hand_back: BTreeMap<PairKey, (IpAddr, IpAddr)>,
     /// LMA: (source, destination) pairs whose packets may come back from a previous MAG (HL-34).
@@ -51,7 +49,7 @@ pub struct Forwarding {
     pub anchors: BTreeMap<IpNet, IpAddr>,
     /// How peers are reached, where it is not by IPv6.
     pub reach: BTreeMap<IpAddr, Via>,
-    usage: Table<PairKey, Usage>,
+    usage: BTreeMap<PairKey, Usage>,
 }
 
 /// Why an entry does not fit what is there (architecture rule 3: a packet is moved by a complete entry
@@ -131,7 +129,7 @@ impl Forwarding {
                 peer,
             } => {
                 self.receive.insert((local, remote), peer);
-                self.begin_count((local, remote));
+                self.usage.entry((local, remote)).or_default();
                 self.needs_attach(local)
             }
             Entry::PathReceiveRemove { local, remote } => {
@@ -156,7 +154,7 @@ impl Forwarding {
             Entry::PathSendRemove { local, remote } => removed(self.send.remove(&(local, remote))),
             Entry::PathLocal { from, to } => {
                 self.local.insert((from, to), ());
-                self.begin_count((from, to));
+                self.usage.entry((from, to)).or_default();
                 self.needs_attach(from)?;
                 self.needs_attach(to)
             }
@@ -291,12 +289,6 @@ impl Forwarding {
             to: remote,
         });
         [receive, send, switched].into_iter().flatten().collect()
-    }
-
-    fn begin_count(&mut self, key: PairKey) {
-        if !self.usage.contains_key(&key) {
-            self.usage.insert(key, Usage::default());
-        }
     }
 
     /// Counts a packet of a path.

@@ -48,7 +48,6 @@ mod rng;
 mod schedule;
 mod shrink;
 mod stranger;
-mod table;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -73,5 +72,4 @@ pub use rng::Rng;
 pub use schedule::{Outcome, Schedule, kind_of};
 pub use shrink::{FAULTS, Selection, shrink};
 pub use stranger::{Forgery, STRANGER};
-pub use table::Table;
 pub use trace::{Sent, Trace, describe, title};
