@@ -76,8 +76,11 @@ fn random_schedules_break_nothing() {
 /// acted on what had come meanwhile before it ended what was over. 1,000,452: a keepalive that was due was taken for
 /// what a message in the clear had brought about. 1,018,373: a NAT that forgot twice was taken for one black hole.
 /// 2,063,278: an RO Refresh that one of two LMAs had not answered was sent again when its path was over.
-const BROKE_ONCE: [u64; 12] = [
+/// 3,003,890: a MAG behind a NAT that had started anew answered past the NAT to a MAG that still knew the way in, and
+/// sent it packets that no NAT lets out.
+const BROKE_ONCE: [u64; 13] = [
     865, 2101, 7242, 8997, 17_914, 18_483, 26_697, 27_429, 29_313, 1_000_452, 1_018_373, 2_063_278,
+    3_003_890,
 ];
 
 #[test]

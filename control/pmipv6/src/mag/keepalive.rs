@@ -155,6 +155,7 @@ impl MobileAccessGateway {
         let detected = self.node.reach.on_answer(kept.peer, &ack.options);
         match detected {
             Detected::Nat { keepalive_s } => self.arm_keepalive(kept.peer, keepalive_s),
+            Detected::NoNat(via) => self.node.reach_changed(kept.peer, Some(via)),
             _ => self.keep_open(kept.peer),
         }
         if ack.status >= REFUSED && self.is_as_decided(&kept) {

@@ -255,8 +255,14 @@ impl Reach {
         let care_of = care_of.unwrap_or(*remote.ip());
         self.told(peer, care_of);
         let hidden = care_of != *remote.ip();
-        let behind_nat = known.is_some_and(|known| known.behind_nat.is_some());
-        let via = if hidden || behind_nat {
+        // It speaks as to somebody behind a NAT, and is not behind one itself: it knows of ours, and we may have
+        // forgotten since.
+        let ours = match came {
+            Via::Nat { .. } if !hidden => self.nat_before_us(local),
+            _ => None,
+        };
+        let behind_nat = known.and_then(|known| known.behind_nat).or(ours);
+        let via = if hidden || behind_nat.is_some() {
             Via::Nat { local, remote }
         } else {
             let port = match came {
@@ -274,6 +280,7 @@ impl Reach {
         let known = self.known.get_mut(&peer)?;
         known.came = came;
         known.hidden = hidden;
+        known.behind_nat = behind_nat;
         let untold = !std::mem::replace(&mut known.programmed, true);
         (changed || untold).then_some(via)
     }
@@ -365,6 +372,17 @@ impl Reach {
     pub(crate) fn nat_before(&self, peer: IpAddr) -> Option<Ipv4Addr> {
         let known = self.known.get(&peer).filter(|known| known.hidden)?;
         address_of(known.via)
+    }
+
+    /// How often the NAT before this address of ours is to be kept open on the way to some peer, seconds; none: there
+    /// is none.
+    fn nat_before_us(&self, address: Ipv4Addr) -> Option<u32> {
+        let from_there = |known: &&Known| match known.via {
+            Via::Ipv6 => false,
+            Via::Ipv4 { local, .. } | Via::Nat { local, .. } => local == address,
+        };
+        let mut known = self.known.values().filter(from_there);
+        known.find_map(|known| known.behind_nat)
     }
 
     /// How often the NAT before us, on the way to a peer, is to be kept open, seconds; none: there is none.
@@ -670,5 +688,50 @@ mod tests {
         let plain = signalling(CARE_OF, anchor);
         assert_eq!(reach.on_answer(lma, &says(NO_NAT)), Detected::NoNat(plain));
         assert_eq!(reach.via(lma), plain);
+    }
+
+    const LOCAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 4);
+
+    fn row(peer: &str, address: Ipv4Addr) -> Ipv4Peer {
+        Ipv4Peer {
+            peer: format!("{peer}/128").parse().expect("a prefix"),
+            address: address.into(),
+            local: LOCAL,
+            nat: Vec::new(),
+        }
+    }
+
+    /// L-65: a MAG that has started anew learns from its LMA's answer that it is behind a NAT, and hears a MAG that
+    /// still knows the way in.
+    #[test]
+    fn who_speaks_past_our_nat_is_answered_past_it() {
+        let (lma, mag) = (
+            Ipv4Addr::new(198, 51, 100, 1),
+            Ipv4Addr::new(198, 51, 100, 6),
+        );
+        let names: [IpAddr; 2] =
+            ["2001:db8::1", "2001:db8::6"].map(|name| name.parse().expect("an address"));
+        let config = Ipv4Transport {
+            peers: vec![row("2001:db8::1", lma), row("2001:db8::6", mag)],
+            ..Ipv4Transport::default()
+        };
+        let past = Via::Nat {
+            local: LOCAL,
+            remote: SocketAddrV4::new(mag, NAT_PORT),
+        };
+        for nat in [false, true] {
+            let mut reach = Reach::new(&config);
+            if nat {
+                let says = MobilityOption::NatDetection {
+                    force_udp: false,
+                    refresh_time_s: 110,
+                };
+                reach.on_answer(names[0], &[says]);
+            }
+            reach.learn(names[1], past, Some(mag), None, false);
+            let expected = if nat { past } else { signalling(LOCAL, mag) };
+            assert_eq!(reach.via(names[1]), expected);
+            assert_eq!(reach.keepalive_s(names[1]), nat.then_some(110));
+        }
     }
 }
