@@ -201,7 +201,12 @@ class Whole(WithIpv4):
         except Failure as failure:
             raise Failure(f"{failure}: {self.peers()}") from None
         lmas = [self.domain.nodes[name] for name in NETWORKS]
-        before = [user_packets(lma) for lma in lmas]
+
+        def at_rest():
+            seen = [user_packets(lma) for lma in lmas]
+            time.sleep(0.2)
+            return seen if seen == [user_packets(lma) for lma in lmas] else None
+        before = wait_for("what was on its way by the LMAs has arrived", at_rest)
         lost = [self.domain.mn1.ping(to, 20).lost for to in (self.there, self.ipv4[1])]
         self.assertEqual([0, 0], lost)
         self.assertEqual(before, [user_packets(lma) for lma in lmas], "packets of the pair at an LMA")
