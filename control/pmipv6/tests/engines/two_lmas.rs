@@ -17,6 +17,17 @@ fn attached(domain: &mut Domain) -> (IpNet, IpNet) {
     (source, destination)
 }
 
+/// A pair of two LMAs, both at MAG1.
+fn at_one_mag(domain: &mut Domain) -> (IpNet, IpNet) {
+    let one = home(&domain.attach("mag1", "mn1@lma1", 1));
+    let mut request = attach_request("mn2@lma2", 1);
+    request.link = link(1, 9);
+    domain.command("mag1", Command::Attach(request));
+    domain.settle();
+    let other = home(&domain.bindings("mag1")[1]);
+    (one, other)
+}
+
 pub(crate) fn localized(domain: &mut Domain) -> (IpNet, IpNet) {
     let (source, destination) = attached(domain);
     domain.talk("lma1", host(&source), host(&destination));
@@ -203,12 +214,7 @@ fn l_57_ls_12_both_move_at_once() {
 #[test]
 fn ls_13_a12_same_mag_two_lmas() {
     let mut domain = domain();
-    let one = home(&domain.attach("mag1", "mn1@lma1", 1));
-    let mut request = attach_request("mn2@lma2", 1);
-    request.link = link(1, 9);
-    domain.command("mag1", Command::Attach(request));
-    domain.settle();
-    let other = home(&domain.bindings("mag1")[1]);
+    let (one, other) = at_one_mag(&mut domain);
     domain.take_trace();
     domain.talk("lma1", host(&one), host(&other));
     assert_eq!(
@@ -239,12 +245,7 @@ fn ls_13_a12_same_mag_two_lmas() {
 #[test]
 fn l_8_same_mag_a_refresh_that_one_lma_does_not_answer_ends_with_the_path() {
     let mut domain = domain();
-    let one = home(&domain.attach("mag1", "mn1@lma1", 1));
-    let mut request = attach_request("mn2@lma2", 1);
-    request.link = link(1, 9);
-    domain.command("mag1", Command::Attach(request));
-    domain.settle();
-    let other = home(&domain.bindings("mag1")[1]);
+    let (one, other) = at_one_mag(&mut domain);
     domain.talk("lma1", host(&one), host(&other));
     domain.carry("mag1", other, one, 1);
     domain.lose = Some(Box::new(|sent| {
