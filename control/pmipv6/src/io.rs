@@ -219,7 +219,7 @@ pub enum Output {
     },
 }
 
-/// What recordings of before say of alignment.
+/// What recordings leave out that were made before there was such a field.
 const fn yes() -> bool {
     true
 }

@@ -59,7 +59,7 @@ pub struct AttachRequest {
     /// Handoff Indicator (RFC 5213 section 8.4).
     pub hi: u8,
     /// Ask for IPv6 service; if not, the MN is to have IPv4 alone (RFC 5844 section 3.1.2.1).
-    #[serde(default = "yes")]
+    #[serde(default = "super::yes")]
     pub ipv6: bool,
     /// Ask for these prefixes; none: let the LMA choose.
     pub hnps: Vec<Ipv6Net>,
@@ -92,8 +92,4 @@ pub struct Refusal {
     pub name: String,
     /// One sentence for a person.
     pub text: String,
-}
-
-fn yes() -> bool {
-    true
 }

@@ -167,7 +167,7 @@ impl MobileAccessGateway {
         self.cancel_refreshes(id);
     }
 
-    fn cancel_refreshes(&mut self, id: PathId) {
+    pub(super) fn cancel_refreshes(&mut self, id: PathId) {
         let path = self.paths.get_mut(id);
         for request in path.map_or(Vec::new(), |path| std::mem::take(&mut path.refreshes)) {
             self.node.cancel(request);

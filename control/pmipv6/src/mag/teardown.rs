@@ -298,18 +298,11 @@ impl MobileAccessGateway {
     }
 
     pub(super) fn cancel_requests(&mut self, id: PathId) {
-        let Some(path) = self.paths.get_mut(id) else {
-            return;
-        };
-        let requests: Vec<_> = path
-            .setup
-            .take()
-            .into_iter()
-            .chain(path.refreshes.drain(..))
-            .collect();
-        for request in requests {
+        let setup = self.paths.get_mut(id).and_then(|path| path.setup.take());
+        if let Some(request) = setup {
             self.node.cancel(request);
         }
+        self.cancel_refreshes(id);
     }
 
     /// Forgets the record; its entries are gone already.

@@ -169,7 +169,6 @@ impl Engine for Toy {
             Input::Message {
                 via: Via::Ipv6,
                 source,
-                aligned: true,
                 message,
                 ..
             } => match message {
